@@ -1,0 +1,225 @@
+package codec
+
+import "crypto/sha256"
+
+// A batch is many records of one space on the wire: groups by author, versions
+// and times as differences, and nothing that the receiver can recompute (value
+// length and hash, format, space). Each record is a list of
+//
+//	kind, version − previous, time − previous, key, codec,
+//	value | null | [length, hash], signature (, grant | null, refs, supersedes)
+//
+// where the last three are left out when all are empty.
+
+// AppendBatch appends records, in order, as one batch. Records of one author
+// that stand next to each other share a group; sort by author for the fewest
+// bytes.
+func AppendBatch(dst []byte, records []*Record) []byte {
+	w := writer{b: dst}
+	groups := 0
+	for i := range records {
+		if i == 0 || records[i].Author != records[i-1].Author {
+			groups++
+		}
+	}
+	w.array(groups)
+	for i := 0; i < len(records); {
+		j := i + 1
+		for j < len(records) && records[j].Author == records[i].Author {
+			j++
+		}
+		w.group(records[i:j])
+		i = j
+	}
+	return w.b
+}
+
+func (w *writer) group(records []*Record) {
+	w.array(2)
+	w.bytes(records[0].Author[:])
+	w.array(len(records))
+	var version, clock uint64
+	for _, r := range records {
+		w.batched(r, version, clock)
+		version, clock = r.Version, uint64(r.Time)
+	}
+}
+
+func (w *writer) batched(r *Record, version, clock uint64) {
+	long := !r.Grant.IsZero() || len(r.Refs) > 0 || len(r.Supersedes) > 0
+	if long {
+		w.array(10)
+	} else {
+		w.array(7)
+	}
+	w.uint(uint64(r.Kind))
+	w.int(int64(r.Version - version))
+	w.int(int64(uint64(r.Time) - clock))
+	w.b = append(w.b, r.Key...)
+	w.uint(r.Codec)
+	switch {
+	case r.Codec == CodecNone:
+		w.null()
+	case r.IsBlob():
+		w.array(2)
+		w.uint(r.ValueLen)
+		w.bytes(r.ValueHash[:])
+	default:
+		w.bytes(r.Value)
+	}
+	w.bytes(r.Sig[:])
+	if long {
+		w.optionalID(r.Grant, !r.Grant.IsZero())
+		w.ids(r.Refs)
+		w.supersedes(r.Supersedes)
+	}
+}
+
+// BatchedSize is an upper bound, in bytes, of what a record adds to a batch,
+// its author's group included.
+func BatchedSize(r *Record) int { return len(r.Raw) + len(r.Value) + 64 + 16 }
+
+// A BatchReader reads a batch record by record.
+//
+//	b := NewBatchReader(space, data)
+//	for b.Next(&record) { … }
+//	return b.Err()
+type BatchReader struct {
+	c       cursor
+	space   ID
+	groups  int
+	left    int // records left in the group
+	count   int
+	author  PeerID
+	version uint64
+	clock   uint64
+	done    bool
+}
+
+// NewBatchReader reads the batch of one space in data, which must hold nothing
+// else.
+func NewBatchReader(space ID, data []byte) *BatchReader {
+	b := &BatchReader{c: newCursor("record batch", data), space: space}
+	b.groups = b.c.array("groups", BatchRecordsMax)
+	return b
+}
+
+// Next reads the next record, rebuilds its header and computes its id. It
+// checks everything but the signature. Value and Sig are filled; r.Raw is a new
+// slice, the other slices alias the batch or r.Raw.
+func (b *BatchReader) Next(r *Record) bool {
+	for b.left == 0 {
+		if b.c.err != nil || b.groups == 0 {
+			b.finish()
+			return false
+		}
+		b.groups--
+		b.group()
+	}
+	b.left--
+	if b.count++; b.count > BatchRecordsMax {
+		b.c.refuse("records", b.c.pos, "more than %d in one batch", BatchRecordsMax)
+		return false
+	}
+	b.record(r)
+	return b.c.err == nil
+}
+
+func (b *BatchReader) finish() {
+	if !b.done {
+		b.done = true
+		_ = b.c.end() // kept in c.err
+	}
+}
+
+// Err is the first error, nil after a whole batch.
+func (b *BatchReader) Err() error { return b.c.err }
+
+func (b *BatchReader) group() {
+	c := &b.c
+	at := c.pos
+	c.exactArray("group", 2)
+	c.fixed("author", b.author[:])
+	b.left = c.array("group", BatchRecordsMax)
+	if c.err == nil && b.left == 0 {
+		c.refuse("group", at, "an empty group")
+	}
+	b.version, b.clock = 0, 0
+}
+
+func (b *BatchReader) record(r *Record) {
+	c := &b.c
+	start := c.pos
+	n := c.array("record", 10)
+	if c.err == nil && n != 7 && n != 10 {
+		c.refuse("record", start, "%d fields, want 7 or 10", n)
+	}
+	r.Kind = RecordKind(c.uint("kind", 1<<32))
+	r.Space, r.Author = b.space, b.author
+	b.version += uint64(c.int("version"))
+	b.clock += uint64(c.int("time"))
+	r.Version, r.Time = b.version, HLC(b.clock)
+	r.Key = c.key("key")
+	r.Codec = c.uint("value codec", 1<<32)
+	b.value(r)
+	c.fixed("signature", r.Sig[:])
+	r.Grant, r.Refs, r.Supersedes = ID{}, nil, nil
+	if n == 10 {
+		r.Grant = c.optionalID("grant")
+		r.Refs = c.ids("refs")
+		r.Supersedes = c.supersedes()
+	}
+	b.complete(r, start)
+}
+
+func (b *BatchReader) value(r *Record) {
+	c := &b.c
+	r.Value, r.ValueLen, r.ValueHash = nil, 0, ID{}
+	at := c.pos
+	switch {
+	case c.isNull():
+		if r.Codec != CodecNone {
+			c.refuse("value", at, "null for a record with a value")
+		}
+	case c.err == nil && c.pos < len(c.data) && c.data[c.pos]>>5 == majorArray:
+		c.exactArray("value", 2)
+		r.ValueLen = c.uint("value length", BlobMax)
+		c.fixed("value hash", r.ValueHash[:])
+		if c.err == nil && !r.IsBlob() {
+			c.refuse("value length", at, "%d bytes belong inline", r.ValueLen)
+		}
+	default:
+		r.Value = c.bytes("value", ValueInlineMax)
+		if c.err == nil {
+			r.ValueLen, r.ValueHash = uint64(len(r.Value)), sha256.Sum256(r.Value)
+		}
+	}
+}
+
+// complete rebuilds the header that the author signed.
+func (b *BatchReader) complete(r *Record, start int) {
+	if b.c.err != nil {
+		return
+	}
+	if r.Version > VersionMax {
+		b.c.refuse("version", start, "out of range")
+		return
+	}
+	key := r.Key
+	r.Raw = AppendHeader(make([]byte, 0, 160+len(key)+len(r.Refs)*34), &r.Header)
+	if len(r.Raw) > HeaderMax {
+		b.c.refuse("record", start, "header of %d bytes", len(r.Raw))
+		return
+	}
+	if err := r.Header.check(&b.c); err != nil {
+		return
+	}
+	if err := r.checkValueCodec(); err != nil {
+		b.c.refuse("value", start, "%v", err)
+		return
+	}
+	// The key must not keep a whole frame alive.
+	at := r.keyOffset()
+	r.Key = Key(r.Raw[at : at+len(key) : at+len(key)])
+	r.ID = sha256.Sum256(r.Raw)
+}
