@@ -91,6 +91,7 @@ type BatchReader struct {
 	left    int // records left in the group
 	count   int
 	author  PeerID
+	any     bool // a group came before
 	version uint64
 	clock   uint64
 	done    bool
@@ -133,13 +134,18 @@ func (b *BatchReader) finish() {
 }
 
 // Err is the first error, nil after a whole batch.
-func (b *BatchReader) Err() error { return b.c.err }
+func (b *BatchReader) Err() error { return b.c.failure() }
 
 func (b *BatchReader) group() {
 	c := &b.c
 	at := c.pos
 	c.exactArray("group", 2)
+	previous := b.author
 	c.fixed("author", b.author[:])
+	if b.any && previous == b.author {
+		c.refuse("author", at, "the same as in the group before")
+	}
+	b.any = true
 	b.left = c.array("group", BatchRecordsMax)
 	if c.err == nil && b.left == 0 {
 		c.refuse("group", at, "an empty group")
@@ -168,6 +174,9 @@ func (b *BatchReader) record(r *Record) {
 		r.Grant = c.optionalID("grant")
 		r.Refs = c.ids("refs")
 		r.Supersedes = c.supersedes()
+		if r.Grant.IsZero() && len(r.Refs) == 0 && len(r.Supersedes) == 0 {
+			c.refuse("record", start, "10 fields where 7 say the same")
+		}
 	}
 	b.complete(r, start)
 }
@@ -181,7 +190,7 @@ func (b *BatchReader) value(r *Record) {
 		if r.Codec != CodecNone {
 			c.refuse("value", at, "null for a record with a value")
 		}
-	case c.err == nil && c.pos < len(c.data) && c.data[c.pos]>>5 == majorArray:
+	case c.nextIs(majorArray):
 		c.exactArray("value", 2)
 		r.ValueLen = c.uint("value length", BlobMax)
 		c.fixed("value hash", r.ValueHash[:])

@@ -49,9 +49,10 @@ func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 func ParseID(text string) (ID, error) {
 	var id ID
 	if len(text) == 64 {
-		if n, err := hex.Decode(id[:], []byte(text)); err == nil && n == 32 {
-			return id, nil
+		if _, err := hex.Decode(id[:], []byte(text)); err != nil {
+			return ID{}, formatErr("id", "text", 0, "%v", err)
 		}
+		return id, nil
 	}
 	if len(text) != 59 || text[0] != 'b' {
 		return id, formatErr("id", "text", 0, "want a base32 CIDv1 of 59 characters or 64 hex digits, got %d characters", len(text))

@@ -24,7 +24,24 @@ func (w *writer) uint(v uint64)  { w.head(majorUint, v) }
 func (w *writer) array(n int)    { w.head(majorArray, uint64(n)) }
 func (w *writer) bytes(v []byte) { w.head(majorBytes, uint64(len(v))); w.b = append(w.b, v...) }
 func (w *writer) text(v string)  { w.head(majorText, uint64(len(v))); w.b = append(w.b, v...) }
-func (w *writer) null()          { w.b = append(w.b, 0xf6) }
+func (w *writer) null()          { w.b = append(w.b, simpleNull) }
+
+func (w *writer) bool(v bool) {
+	if v {
+		w.b = append(w.b, simpleTrue)
+	} else {
+		w.b = append(w.b, simpleFalse)
+	}
+}
+
+// key writes a key, or the empty prefix.
+func (w *writer) key(k Key) {
+	if len(k) == 0 {
+		w.array(0)
+		return
+	}
+	w.b = append(w.b, k...)
+}
 
 func (w *writer) int(v int64) {
 	if v < 0 {
@@ -39,7 +56,7 @@ func (w *writer) int(v int64) {
 type cursor struct {
 	scanner
 	what string
-	err  error
+	err  *FormatError
 }
 
 func newCursor(what string, data []byte) cursor {
@@ -52,6 +69,21 @@ func (c *cursor) refuse(field string, at int, detail string, args ...any) {
 	}
 }
 
+// pass takes over what the scanner refused.
+func (c *cursor) pass(field string, err *FormatError) {
+	if err != nil {
+		c.refuse(field, err.Offset, "%s", err.Detail)
+	}
+}
+
+// Err is the first error, as the nil interface when there is none.
+func (c *cursor) failure() error {
+	if c.err == nil {
+		return nil
+	}
+	return c.failure()
+}
+
 var majorNames = [8]string{"unsigned integer", "negative integer", "byte string", "text", "array", "map", "tag", "simple value"}
 
 // expect reads a head of one major type.
@@ -61,9 +93,7 @@ func (c *cursor) expect(field string, want byte) uint64 {
 	}
 	at := c.pos
 	major, arg, err := c.head()
-	if err != nil {
-		fe := err.(*FormatError)
-		c.refuse(field, fe.Offset, "%s", fe.Detail)
+	if c.pass(field, err); err != nil {
 		return 0
 	}
 	if major != want {
@@ -84,7 +114,7 @@ func (c *cursor) uint(field string, max uint64) uint64 {
 }
 
 func (c *cursor) int(field string) int64 {
-	if c.err == nil && c.pos < len(c.data) && c.data[c.pos]>>5 == majorNeg {
+	if c.nextIs(majorNeg) {
 		at := c.pos
 		v := c.expect(field, majorNeg)
 		if v > 1<<63-1 {
@@ -141,18 +171,52 @@ func (c *cursor) fixed(field string, to []byte) {
 	copy(to, v)
 }
 
-// isNull consumes a null and reports whether there was one.
-func (c *cursor) isNull() bool {
-	if c.err == nil && c.pos < len(c.data) && c.data[c.pos] == 0xf6 {
+func (c *cursor) text(field string, max int) string {
+	at := c.pos
+	n := c.expect(field, majorText)
+	if c.err != nil {
+		return ""
+	}
+	if n > uint64(max) {
+		c.refuse(field, at, "%d bytes, at most %d are allowed", n, max)
+		return ""
+	}
+	start := c.pos
+	if err := c.str(majorText, n); err != nil {
+		c.pass(field, err)
+		return ""
+	}
+	return string(c.data[start:c.pos])
+}
+
+func (c *cursor) bool(field string) bool {
+	at := c.pos
+	v := c.take(simpleTrue)
+	if !v && !c.take(simpleFalse) {
+		c.refuse(field, at, "want true or false")
+	}
+	return v
+}
+
+// nextIs reports whether an item of that major type comes next.
+func (c *cursor) nextIs(major byte) bool {
+	return c.err == nil && c.pos < len(c.data) && c.data[c.pos]>>5 == major
+}
+
+// take consumes one byte if it is b and reports whether it was.
+func (c *cursor) take(b byte) bool {
+	if c.err == nil && c.pos < len(c.data) && c.data[c.pos] == b {
 		c.pos++
 		return true
 	}
 	return false
 }
 
+func (c *cursor) isNull() bool { return c.take(simpleNull) }
+
 func (c *cursor) end() error {
 	if c.err == nil && c.pos != len(c.data) {
 		c.refuse("trailing bytes", c.pos, "%d bytes follow", len(c.data)-c.pos)
 	}
-	return c.err
+	return c.failure()
 }

@@ -5,9 +5,12 @@
 // The Go structs here are the one definition (DESIGN C10). The CDDL schema, the
 // Python classes and the C constants are generated from them by codec/gen.
 //
-// Two encodings live side by side. Whatever an id or a signature covers
-// (record headers, genesis blocks) is strict DAG-CBOR, written and read by the
-// hand-made [writer] and [cursor], which accept exactly one byte string per
-// value. Everything else is deterministic CBOR (RFC 8949 §4.2.1) through
-// fxamacker/cbor, behind the same strict scanner, [ScanItem].
+// There is one encoding of every value, strict DAG-CBOR, and every reader
+// refuses all others, so that decoding and encoding again gives the same bytes.
+// Record headers, envelopes, genesis blocks, batches and frames are read and
+// written by hand with [writer] and [cursor]; events, effects and messages by
+// the same two, field by field as their structs say. Only configurations go
+// through the CBOR library.
 package codec
+
+//go:generate go run ./gen

@@ -314,7 +314,7 @@ func (*Exported) EffectKind() EffectKind     { return EfExported }
 
 // NewEffect returns an empty effect of a kind, nil for an unknown one.
 func NewEffect(kind EffectKind) Effect {
-	if kind == 0 || int(kind) > len(effectTypes) {
+	if kind == 0 || kind > EffectKind(len(effectTypes)) {
 		return nil
 	}
 	return effectTypes[kind-1]()

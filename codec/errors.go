@@ -18,6 +18,14 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s at byte %d: %s", s, e.Offset, e.Detail)
 }
 
-func formatErr(what, field string, offset int, detail string, args ...any) error {
+// within names the struct field or list element around the field at fault.
+func (e *FormatError) within(outer string) {
+	if e.Field != "" && e.Field[0] != '[' {
+		outer += "."
+	}
+	e.Field = outer + e.Field
+}
+
+func formatErr(what, field string, offset int, detail string, args ...any) *FormatError {
 	return &FormatError{What: what, Field: field, Offset: offset, Detail: fmt.Sprintf(detail, args...)}
 }

@@ -56,6 +56,7 @@ type LinkUp struct {
 	_        struct{} `cbor:",toarray"`
 	Peer     PeerID
 	Link     uint64
+	Dialed   bool   // this node dialed; settles two crossing dials
 	Observed string // the peer's address as the host sees it, for humans
 }
 
@@ -303,7 +304,7 @@ func (*Import) EventKind() EventKind      { return EvImport }
 
 // NewEvent returns an empty event of a kind, nil for an unknown one.
 func NewEvent(kind EventKind) Event {
-	if kind == 0 || int(kind) > len(eventTypes) {
+	if kind == 0 || kind > EventKind(len(eventTypes)) {
 		return nil
 	}
 	return eventTypes[kind-1]()

@@ -71,12 +71,16 @@ type Spaces struct {
 	Remove []uint64
 }
 
+// Sessions are numbered by the side that opens them, from 1, never twice on a
+// link. In a message a positive number means a session that the sender opened,
+// a negative one a session that the receiver opened.
+
 // Records carries a batch of records of the sender's space Index. Session is 0
-// for live push, else the session that asked for them.
+// for live push.
 type Records struct {
 	_       struct{} `cbor:",toarray"`
 	Index   uint64
-	Session uint64
+	Session int64
 	Batch   []byte
 }
 
@@ -87,11 +91,15 @@ type Have struct {
 	Short []byte
 }
 
-// Want asks for records by short id.
+// Want asks for records by short id. In a session it is the initiator's last
+// word: unless More of it follows, the responder sends what it still has to send
+// and closes.
 type Want struct {
-	_     struct{} `cbor:",toarray"`
-	Index uint64
-	Short []byte
+	_       struct{} `cbor:",toarray"`
+	Index   uint64
+	Session int64
+	More    bool
+	Short   []byte
 }
 
 // Eager tells the peer whether to push records of a space to us at once (true)
@@ -103,31 +111,27 @@ type Eager struct {
 	Eager bool
 }
 
-// Open starts a session. Session numbers are the sender's, from 1, and are not
-// used again on a link.
+// Open starts a session.
 type Open struct {
 	_        struct{} `cbor:",toarray"`
-	Session  uint64
+	Session  int64    // positive
 	Index    uint64
 	Strategy string
 	Count    uint64
 	Summary  ID
 }
 
-// Data carries one message of a session's strategy. Mine says whether the
-// session was opened by the sender.
+// Data carries one payload of a session's strategy.
 type Data struct {
 	_       struct{} `cbor:",toarray"`
-	Session uint64
-	Mine    bool
+	Session int64
 	Payload []byte
 }
 
 // Close ends a session, from either side.
 type Close struct {
 	_       struct{} `cbor:",toarray"`
-	Session uint64
-	Mine    bool
+	Session int64
 	Outcome Outcome
 	Count   uint64 // what the sender holds now
 	Summary ID
@@ -137,4 +141,21 @@ type Close struct {
 type Refuse struct {
 	_    struct{} `cbor:",toarray"`
 	Kind MessageKind
+}
+
+// NewMessage returns an empty message of a kind, nil for an unknown one.
+func NewMessage(kind MessageKind) any {
+	if kind == 0 || kind > MessageKind(len(messageTypes)) {
+		return nil
+	}
+	return messageTypes[kind-1]()
+}
+
+// messageTypes holds the message of kind i+1 at place i.
+var messageTypes = []func() any{
+	func() any { return new(Hello) }, func() any { return new(Spaces) },
+	func() any { return new(Records) }, func() any { return new(Have) },
+	func() any { return new(Want) }, func() any { return new(Eager) },
+	func() any { return new(Open) }, func() any { return new(Data) },
+	func() any { return new(Close) }, func() any { return new(Refuse) },
 }

@@ -1,11 +1,6 @@
 package codec
 
-import (
-	"bytes"
-	"strconv"
-	"strings"
-	"unicode/utf8"
-)
+import "bytes"
 
 // A Key is a path of 1 to [KeyPartsMax] byte-string components, held as its
 // canonical CBOR list. Keys are ordered component by component, each bytewise;
@@ -61,6 +56,16 @@ func (c *cursor) key(field string) Key {
 	}
 	return Key(c.data[start:c.pos:c.pos])
 }
+
+// prefix reads a key or an empty list, the prefix of every key.
+func (c *cursor) prefix(field string) Key {
+	if c.take(emptyList) {
+		return nil
+	}
+	return c.key(field)
+}
+
+const emptyList = majorArray << 5
 
 // ParseKey checks that data is exactly one canonical key.
 func ParseKey(data []byte) (Key, error) {
@@ -142,52 +147,16 @@ func (k Key) Ordered(dst []byte) []byte {
 	return dst
 }
 
-// String is the human form: components joined by slashes, quoted where they
-// hold anything but printable text.
-func (k Key) String() string {
-	var sb strings.Builder
-	for i, p := range k.Parts() {
-		if i > 0 {
-			sb.WriteByte('/')
-		}
-		sb.WriteString(describeBytes(p))
-	}
-	return sb.String()
-}
-
-// describeBytes shows printable text as it is and the rest as hex.
-func describeBytes(p []byte) string {
-	const maxShown = 24
-	if len(p) == 0 {
-		return `""`
-	}
-	if utf8.Valid(p) && strconv.Quote(string(p)) == `"`+string(p)+`"` && !bytes.ContainsAny(p, "/ ") {
-		if len(p) > maxShown {
-			return string(p[:maxShown]) + "…"
-		}
-		return string(p)
-	}
-	if len(p) > 8 {
-		return "0x" + hexString(p[:8]) + "…"
-	}
-	return "0x" + hexString(p)
-}
-
 // MarshalCBOR writes the key as it is: it is CBOR already.
 func (k Key) MarshalCBOR() ([]byte, error) {
-	if len(k) == 0 {
-		return []byte{0x80}, nil
-	}
-	return k, nil
+	var w writer
+	w.key(k)
+	return w.b, nil
 }
 
 // UnmarshalCBOR reads a key; an empty list is the empty prefix.
 func (k *Key) UnmarshalCBOR(data []byte) error {
-	if len(data) == 1 && data[0] == 0x80 {
-		*k = nil
-		return nil
-	}
-	key, err := ParseKey(data)
-	*k = bytes.Clone(key)
-	return err
+	c := newCursor("key", data)
+	*k = bytes.Clone(c.prefix("key"))
+	return c.end()
 }

@@ -16,15 +16,15 @@ const (
 	BlobMax = 1<<53 - 1
 	// RefsMax bounds refs and supersedes, in entries: 64 ids are 2 KiB.
 	RefsMax = 64
-	// HeaderMax bounds an encoded header, in bytes: the largest key, refs and
-	// supersedes (vectors included) still fit.
+	// HeaderMax bounds an encoded header, in bytes: the largest key and full
+	// lists of refs and superseded ids fit, with 10 KiB left for vectors.
 	HeaderMax = 16 << 10
 	// FrameMax is the largest frame, in bytes, that a link carries.
 	FrameMax = 256 << 10
 	// MessagesPerFrameMax bounds the messages inside one frame.
 	MessagesPerFrameMax = 1024
-	// BatchRecordsMax bounds the records of one batch: a batch of the smallest
-	// records still fits into a frame.
+	// BatchRecordsMax bounds the records of one batch: more than the smallest
+	// records that fit into a frame.
 	BatchRecordsMax = 4096
 	// SpacesPerLinkMax bounds the spaces a peer may name on one link.
 	SpacesPerLinkMax = 1024

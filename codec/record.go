@@ -3,9 +3,7 @@ package codec
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"time"
 )
 
 // RecordKind says what a record means. Kinds above those named here are kept
@@ -35,7 +33,7 @@ func (t HLC) Ms() int64 { return int64(t >> 16) }
 
 // String is the human form: UTC time and, when not zero, the count.
 func (t HLC) String() string {
-	s := time.UnixMilli(t.Ms()).UTC().Format("2006-01-02T15:04:05.000Z")
+	s := describeMs(t.Ms())
 	if n := uint16(t); n != 0 {
 		s += fmt.Sprintf("+%d", n)
 	}
@@ -138,8 +136,7 @@ func (w *writer) supersedes(list []Supersede) {
 			continue
 		}
 		w.array(2)
-		prefix, _ := s.Prefix.MarshalCBOR()
-		w.b = append(w.b, prefix...)
+		w.key(s.Prefix)
 		w.array(len(s.Vector))
 		for j := range s.Vector {
 			w.array(2)
@@ -156,7 +153,7 @@ func ParseHeader(data []byte) (Header, error) {
 	var h Header
 	if len(data) > HeaderMax {
 		c.refuse("length", 0, "%d bytes, at most %d are allowed", len(data), HeaderMax)
-		return h, c.err
+		return h, c.failure()
 	}
 	c.exactArray("list", 13)
 	if f := c.uint("format", 1<<32); c.err == nil && f != recordFormat {
@@ -198,7 +195,7 @@ func (h *Header) check(c *cursor) error {
 	case h.Key.IsControl() != (h.Kind == KindGrant || h.Kind == KindCut) && h.Kind <= KindCut:
 		c.refuse("key", 0, "keys that start with byte 0 are for grants and cuts, and only for them")
 	}
-	return c.err
+	return c.failure()
 }
 
 func (c *cursor) optionalID(field string) (id ID) {
@@ -231,7 +228,7 @@ func (c *cursor) supersedes() []Supersede {
 	}
 	list := make([]Supersede, n)
 	for i := range list {
-		if c.err == nil && c.pos < len(c.data) && c.data[c.pos]>>5 == majorBytes {
+		if c.nextIs(majorBytes) {
 			at := c.pos
 			c.fixed("supersedes", list[i].ID[:])
 			if list[i].ID.IsZero() {
@@ -240,11 +237,7 @@ func (c *cursor) supersedes() []Supersede {
 			continue
 		}
 		c.exactArray("supersedes", 2)
-		if c.err == nil && c.pos < len(c.data) && c.data[c.pos] == 0x80 {
-			c.pos++
-		} else {
-			list[i].Prefix = c.key("supersedes prefix")
-		}
+		list[i].Prefix = c.prefix("supersedes prefix")
 		list[i].Vector = c.vector()
 	}
 	return list
@@ -263,6 +256,9 @@ func (c *cursor) vector() []Dot {
 		c.exactArray("supersedes vector", 2)
 		c.fixed("supersedes vector author", dots[i].Author[:])
 		dots[i].Version = c.uint("supersedes vector version", VersionMax)
+		if dots[i].Version == 0 {
+			c.refuse("supersedes vector version", at, "versions start at 1")
+		}
 		if i > 0 && dots[i-1].Author.Compare(dots[i].Author) >= 0 {
 			c.refuse("supersedes vector", at, "authors are not sorted or repeat")
 		}
@@ -303,6 +299,8 @@ func NewRecord(h Header, value []byte) (*Record, error) {
 func (r *Record) CheckValue() error {
 	inline := r.Codec != CodecNone && !r.IsBlob()
 	switch {
+	case r.IsBlob() && len(r.Value) > 0:
+		return formatErr("record", "value", 0, "%d bytes, at most %d travel inside a record", len(r.Value), ValueInlineMax)
 	case !inline && len(r.Value) > 0:
 		return formatErr("record", "value", 0, "a value where the header has none")
 	case !inline:
@@ -319,7 +317,10 @@ func (r *Record) checkValueCodec() error {
 	if r.Codec != CodecDagCBOR || r.IsBlob() {
 		return nil
 	}
-	return ScanOne(r.Value)
+	if err := scanOne("record value", r.Value); err != nil {
+		return err
+	}
+	return nil
 }
 
 // AppendEnvelope appends the record with signature and value as one strict CBOR
@@ -377,5 +378,3 @@ func (r *Record) Clone() *Record {
 
 // Size is the number of canonical bytes: header, signature and inline value.
 func (r *Record) Size() int { return len(r.Raw) + len(r.Sig) + len(r.Value) }
-
-func hexString(b []byte) string { return hex.EncodeToString(b) }

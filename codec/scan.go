@@ -18,6 +18,13 @@ const (
 	majorOther = 7
 )
 
+// The simple values that DAG-CBOR allows (RFC 8949 §3.3).
+const (
+	simpleFalse = 0xf4
+	simpleTrue  = 0xf5
+	simpleNull  = 0xf6
+)
+
 // ScanItem checks that data starts with one strict DAG-CBOR item and returns its
 // length in bytes. Strict means that the item has no other encoding: shortest
 // integers and lengths, definite lengths, 64-bit finite floats without negative
@@ -37,14 +44,23 @@ func ScanItem(data []byte) (int, error) {
 
 // ScanOne is [ScanItem] for data that must hold exactly one item.
 func ScanOne(data []byte) error {
-	n, err := ScanItem(data)
-	if err != nil {
+	if err := scanOne("cbor", data); err != nil {
 		return err
 	}
-	if n != len(data) {
-		return formatErr("cbor", "trailing bytes", n, "%d bytes follow the item", len(data)-n)
-	}
 	return nil
+}
+
+// scanOne names what in its error.
+func scanOne(what string, data []byte) *FormatError {
+	s := scanner{data: data}
+	err := s.item(0)
+	if err == nil && s.pos != len(data) {
+		err = s.fail("trailing bytes", "%d bytes follow the item", len(data)-s.pos)
+	}
+	if err != nil {
+		err.What = what
+	}
+	return err
 }
 
 type scanner struct {
@@ -52,12 +68,12 @@ type scanner struct {
 	pos  int
 }
 
-func (s *scanner) fail(field, detail string, args ...any) error {
+func (s *scanner) fail(field, detail string, args ...any) *FormatError {
 	return formatErr("cbor", field, s.pos, detail, args...)
 }
 
 // head reads a major type and its argument, refusing every longer spelling.
-func (s *scanner) head() (major byte, arg uint64, err error) {
+func (s *scanner) head() (major byte, arg uint64, err *FormatError) {
 	if s.pos >= len(s.data) {
 		return 0, 0, s.fail("item", "input ends here")
 	}
@@ -111,14 +127,15 @@ func shortestWidth(arg uint64) int {
 	}
 }
 
-func (s *scanner) item(depth int) error {
-	if depth > NestingMax {
-		return s.fail("nesting", "deeper than %d", NestingMax)
-	}
+func (s *scanner) item(depth int) *FormatError {
 	start := s.pos
 	major, arg, err := s.head()
 	if err != nil {
 		return err
+	}
+	if (major == majorArray || major == majorMap) && depth >= NestingMax {
+		s.pos = start
+		return s.fail("nesting", "deeper than %d", NestingMax)
 	}
 	switch major {
 	case majorUint, majorNeg:
@@ -136,7 +153,7 @@ func (s *scanner) item(depth int) error {
 	}
 }
 
-func (s *scanner) str(major byte, n uint64) error {
+func (s *scanner) str(major byte, n uint64) *FormatError {
 	if n > uint64(len(s.data)-s.pos) {
 		return s.fail("length", "%d bytes announced, %d remain", n, len(s.data)-s.pos)
 	}
@@ -147,7 +164,7 @@ func (s *scanner) str(major byte, n uint64) error {
 	return nil
 }
 
-func (s *scanner) array(n uint64, depth int) error {
+func (s *scanner) array(n uint64, depth int) *FormatError {
 	if n > uint64(len(s.data)-s.pos) {
 		return s.fail("length", "%d elements announced, %d bytes remain", n, len(s.data)-s.pos)
 	}
@@ -159,7 +176,7 @@ func (s *scanner) array(n uint64, depth int) error {
 	return nil
 }
 
-func (s *scanner) mapping(n uint64, depth int) error {
+func (s *scanner) mapping(n uint64, depth int) *FormatError {
 	if n > uint64(len(s.data)-s.pos)/2 {
 		return s.fail("length", "%d pairs announced, %d bytes remain", n, len(s.data)-s.pos)
 	}
@@ -187,7 +204,7 @@ func (s *scanner) mapping(n uint64, depth int) error {
 }
 
 // link reads tag 42: a byte string of 0x00 and a CID.
-func (s *scanner) link(tag uint64) error {
+func (s *scanner) link(tag uint64) *FormatError {
 	if tag != 42 {
 		return s.fail("tag", "tag %d, only 42 (a link) is allowed", tag)
 	}
@@ -212,9 +229,9 @@ func (s *scanner) link(tag uint64) error {
 }
 
 // other reads major type 7: false, true, null and 64-bit finite floats.
-func (s *scanner) other(start int) error {
+func (s *scanner) other(start int) *FormatError {
 	switch b := s.data[start]; b {
-	case 0xf4, 0xf5, 0xf6:
+	case simpleFalse, simpleTrue, simpleNull:
 		return nil
 	case 0xfb:
 		bits := binary.BigEndian.Uint64(s.data[start+1:])

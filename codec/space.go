@@ -91,25 +91,6 @@ func ParseGenesis(data []byte) (*Genesis, error) {
 	return g, c.end()
 }
 
-func (c *cursor) text(field string, max int) string {
-	at := c.pos
-	n := c.expect(field, majorText)
-	if c.err != nil {
-		return ""
-	}
-	if n > uint64(max) {
-		c.refuse(field, at, "%d bytes, at most %d are allowed", n, max)
-		return ""
-	}
-	start := c.pos
-	if err := c.str(majorText, n); err != nil {
-		fe := err.(*FormatError)
-		c.refuse(field, fe.Offset, "%s", fe.Detail)
-		return ""
-	}
-	return string(c.data[start:c.pos])
-}
-
 // A GrantValue is the value of a grant: the member who may write.
 type GrantValue struct {
 	_      struct{} `cbor:",toarray"`

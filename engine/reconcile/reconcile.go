@@ -1,0 +1,117 @@
+// Package reconcile is the interface of set-reconciliation strategies: ways in
+// which two nodes find out which records each of them lacks.
+//
+// A strategy is pure. It sees a pinned [View] of one scope, gets the other
+// side's payloads in order and exactly once, and answers with an [Out]. Moving
+// bytes, retransmission, credit, time-outs and the transfer of the records
+// themselves belong to the syncer.
+//
+// A session has an initiator, which decides, and a responder:
+//
+//	initiator                         responder
+//	Open, count and summary   ──────▶ equal: closed at once
+//	                          ◀────── payloads from Accept
+//	Receive → more payloads   ──────▶ Receive → more payloads
+//	Done: Give records, Want  ──────▶ gives what is wanted, closes
+//
+// Both sides may Give at any time. Strategies live in one package each and pass
+// the conformance suite in reconciletest.
+package reconcile
+
+import (
+	"errors"
+
+	"github.com/intersubjective/rapprochement/codec"
+)
+
+// ErrPayload marks every error that a payload from the other side can cause.
+var ErrPayload = errors.New("reconcile: bad payload")
+
+// PayloadMax is the largest payload, in bytes, that a strategy sends: several
+// share a frame, and a lost one is cheap to send again.
+const PayloadMax = 32 << 10
+
+// A View is one scope's set as it was when the session began. Records are named
+// by their 64-bit short ids.
+type View interface {
+	// Count is the number of records.
+	Count() uint64
+	// Salt is the space's salt.
+	Salt() *codec.Salt
+	// Each calls fn for every record in no particular order.
+	Each(fn func(short uint64, id *codec.ID) bool)
+	// Has reports whether a record of that short id is in the set.
+	Has(short uint64) bool
+	// Authors calls fn for every author in bytewise order with the highest
+	// version in the set.
+	Authors(fn func(author codec.PeerID, highest uint64) bool)
+	// Above calls fn with the short ids of an author's records above a version.
+	Above(author codec.PeerID, version uint64, fn func(short uint64) bool)
+	// Kept returns the strategy's own summary as it was when the session began,
+	// nil for strategies that keep none.
+	Kept() Kept
+}
+
+// A Kept summary is what a strategy maintains beside the store, so that a
+// session costs nothing that depends on the size of the set.
+type Kept interface {
+	Add(short uint64)
+	Remove(short uint64)
+	// Pin returns a copy that later changes do not touch.
+	Pin() Kept
+}
+
+// Peer is what the other side said about its set when the session began.
+type Peer struct {
+	Count uint64
+}
+
+// Out collects what a session wants done. The syncer performs it in the order
+// of the fields.
+type Out struct {
+	// Payloads to send, each at most PayloadMax bytes.
+	Payloads [][]byte
+	// Give names records to send to the other side.
+	Give []uint64
+	// Want names records to ask the other side for. Only with Done.
+	Want []uint64
+	// Done ends the initiator's part.
+	Done bool
+	// Fallback asks for a session with FullName instead: this strategy cannot
+	// finish on these sets.
+	Fallback bool
+}
+
+// FullName is the strategy that always works: every other one may fall back to
+// it.
+const FullName = "full"
+
+// A Session is one side of a run.
+type Session interface {
+	// Receive takes the next payload. Errors wrap ErrPayload and mean that the
+	// other side broke the rules; the session is over then.
+	Receive(payload []byte, out *Out) error
+}
+
+// A Strategy makes sessions.
+type Strategy interface {
+	// Name is the strategy's name on the wire, at most 32 bytes.
+	Name() string
+	// NewKept returns an empty summary for a space, nil if the strategy keeps
+	// none.
+	NewKept(salt *codec.Salt) Kept
+	// Open starts the initiator's side. It may send payloads at once.
+	Open(view View, peer Peer, out *Out) Session
+	// Accept starts the responder's side, for an initiator whose set differs.
+	Accept(view View, peer Peer, out *Out) Session
+}
+
+// A Hint is a strategy that may finish without having found every difference.
+// The syncer runs another one when the summaries still differ afterwards.
+type Hint interface{ Hint() }
+
+// IsHint reports whether a strategy is only a hint.
+func IsHint(s Strategy) bool {
+	_, hint := s.(Hint)
+	return hint
+}

@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/lthash"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+	"github.com/intersubjective/rapprochement/engine/store"
+)
+
+// A space this node has joined.
+type space struct {
+	id      codec.ID
+	genesis *codec.Genesis
+	block   []byte
+
+	grants  map[codec.ID]grant
+	members []codec.PeerID // with a grant that no cut has ended, sorted
+	cuts    map[codec.PeerID][]cut
+	proofs  map[codec.PeerID]proof
+	pending []pendingRecord
+
+	writer  writer
+	watches []watch
+	summary summary
+}
+
+// A grant lets its member write. version is the owner's, and orders grants
+// and cuts.
+type grant struct {
+	id      codec.ID
+	member  codec.PeerID
+	version uint64
+}
+
+// A cut hides what a member wrote above last in the name of grants older than
+// the cut.
+type cut struct {
+	last    uint64
+	version uint64
+}
+
+// A proof is two records of one author with one version. Only the one with the
+// highest version is kept per author: one proof is enough.
+type proof struct {
+	version uint64
+	ids     [2]codec.ID // ascending: the higher one counts
+}
+
+// A pendingRecord waits for its grant. Only its name is kept.
+type pendingRecord struct {
+	id    codec.ID
+	short uint64
+	grant codec.ID
+	link  uint64
+}
+
+// pendingPerLinkMax bounds what one peer can make a node remember.
+const pendingPerLinkMax = 1024
+
+// A watch reports changes under a prefix.
+type watch struct {
+	req     uint64
+	prefix  codec.Key
+	changed []codec.Entry
+}
+
+func newSpace(block []byte) (*space, error) {
+	genesis, err := codec.ParseGenesis(block)
+	if err != nil {
+		return nil, err
+	}
+	return &space{
+		id: genesis.ID(), genesis: genesis, block: slices.Clone(block),
+		grants: map[codec.ID]grant{}, cuts: map[codec.PeerID][]cut{}, proofs: map[codec.PeerID]proof{},
+	}, nil
+}
+
+func (sp *space) short(id *codec.ID) uint64 { return codec.ShortID(&sp.genesis.Salt, id) }
+
+// isMember reports whether a peer is the owner or holds a grant.
+func (sp *space) isMember(p codec.PeerID) bool {
+	_, found := slices.BinarySearchFunc(sp.members, p, codec.PeerID.Compare)
+	return found || p == sp.genesis.Owner
+}
+
+// grantFor is the newest grant of a member that no cut has ended.
+func (sp *space) grantFor(p codec.PeerID) (best grant, ok bool) {
+	for _, g := range sp.grants { // unordered: the maximum is unique
+		if g.member == p && !sp.isCut(p, 1<<63, g.version) && g.version > best.version {
+			best, ok = g, true
+		}
+	}
+	return best, ok
+}
+
+// isCut reports whether a record of a member is beyond a cut, given the version
+// of the grant it names (0 for none).
+func (sp *space) isCut(member codec.PeerID, version, grantVersion uint64) bool {
+	for _, c := range sp.cuts[member] {
+		if version > c.last && grantVersion < c.version {
+			return true
+		}
+	}
+	return false
+}
+
+func (sp *space) hides(rec *codec.Record) bool {
+	if len(sp.cuts) == 0 {
+		return false
+	}
+	return sp.isCut(rec.Author, rec.Version, sp.grants[rec.Grant].version)
+}
+
+// learn takes in an admitted grant or cut.
+func (sp *space) learn(rec *codec.Record) {
+	switch rec.Kind {
+	case codec.KindGrant:
+		if v, err := codec.ParseGrantValue(rec.Value); err == nil {
+			sp.grants[rec.ID] = grant{id: rec.ID, member: v.Member, version: rec.Version}
+			sp.updateMember(v.Member)
+		}
+	case codec.KindCut:
+		if v, err := codec.ParseCutValue(rec.Value); err == nil {
+			sp.cuts[v.Member] = append(sp.cuts[v.Member], cut{last: v.Last, version: rec.Version})
+			sp.updateMember(v.Member)
+		}
+	}
+}
+
+func (sp *space) updateMember(p codec.PeerID) {
+	at, found := slices.BinarySearchFunc(sp.members, p, codec.PeerID.Compare)
+	switch _, granted := sp.grantFor(p); {
+	case granted && !found:
+		sp.members = slices.Insert(sp.members, at, p)
+	case !granted && found:
+		sp.members = slices.Delete(sp.members, at, at+1)
+	}
+}
+
+// summary keeps the fingerprint and the strategies' sketches beside the set.
+// All are made at first use and then follow every change. The fingerprint
+// follows lazily: expanding an id costs more than admitting a record, and most
+// records are only ever fingerprinted in bulk, when a session asks.
+type summary struct {
+	expander *lthash.Expander
+	state    *lthash.State // nil until the first use
+	folds    []fold
+	digest   codec.ID
+	fresh    bool // digest is that of state and there are no folds
+	kept     map[string]reconcile.Kept
+}
+
+type fold struct {
+	id     codec.ID
+	remove bool
+}
+
+// foldsMax bounds the changes that wait, 33 bytes each.
+const foldsMax = 1 << 16
+
+func (n *Node) noteAdded(sp *space, short uint64, id *codec.ID) {
+	n.note(sp, fold{id: *id})
+	for _, k := range sp.summary.kept { // unordered: sketches do not meet
+		k.Add(short)
+	}
+}
+
+func (n *Node) noteRemoved(sp *space, short uint64, id *codec.ID) {
+	n.note(sp, fold{id: *id, remove: true})
+	for _, k := range sp.summary.kept { // unordered: sketches do not meet
+		k.Remove(short)
+	}
+}
+
+func (n *Node) note(sp *space, f fold) {
+	s := &sp.summary
+	s.fresh = false
+	if s.state == nil {
+		return
+	}
+	if s.folds = append(s.folds, f); len(s.folds) >= foldsMax {
+		n.fold(sp)
+	}
+}
+
+// fold brings the fingerprint up to date.
+func (n *Node) fold(sp *space) {
+	s := &sp.summary
+	for i := range s.folds {
+		e := n.expand(sp, &s.folds[i].id)
+		if s.folds[i].remove {
+			s.state.SubState(e)
+		} else {
+			s.state.AddState(e)
+		}
+	}
+	s.folds = s.folds[:0]
+}
+
+func (n *Node) expand(sp *space, id *codec.ID) *lthash.State {
+	if sp.summary.expander == nil {
+		sp.summary.expander = lthash.NewExpander((*[32]byte)(&sp.id))
+	}
+	if n.shared != nil {
+		return n.shared.expand(sp.summary.expander, id)
+	}
+	return sp.summary.expander.Expand((*[32]byte)(id))
+}
+
+// fingerprint is the digest and size of the set as it is now.
+func (n *Node) fingerprint(sp *space) (codec.ID, uint64) {
+	s := &sp.summary
+	count := n.store.Count(sp.id)
+	if s.state == nil {
+		n.loadSummary(sp)
+	}
+	if !s.fresh {
+		n.fold(sp)
+		s.digest, s.fresh = s.state.Digest(), true
+	}
+	return s.digest, count
+}
+
+// loadSummary makes the fingerprint: from what was saved and the changes since,
+// or from every record.
+func (n *Node) loadSummary(sp *space) {
+	s := &sp.summary
+	s.state = new(lthash.State)
+	if log, ok := n.store.(store.ChangeLog); ok {
+		if saved := n.store.Meta(metaSummary(sp.id)); len(saved) == 8+lthash.Size {
+			seq := binary.LittleEndian.Uint64(saved)
+			_ = s.state.UnmarshalBinary(saved[8:]) // the length is right
+			if log.Changes(sp.id, seq, func(_ uint64, id codec.ID, added bool) {
+				s.folds = append(s.folds, fold{id: id, remove: !added})
+			}) {
+				return
+			}
+			*s.state, s.folds = lthash.State{}, nil
+		}
+	}
+	pin := n.store.Pin(sp.id)
+	defer pin.Close()
+	pin.Each(func(_ store.Ref, _ uint64, id *codec.ID) bool {
+		s.state.AddState(n.expand(sp, id))
+		return true
+	})
+}
+
+// saveSummary writes the fingerprint down beside the data it belongs to.
+func (n *Node) saveSummary(sp *space) {
+	log, ok := n.store.(store.ChangeLog)
+	if !ok || sp.summary.state == nil {
+		return
+	}
+	n.fold(sp)
+	seq := log.Seq(sp.id)
+	saved, _ := sp.summary.state.AppendBinary(binary.LittleEndian.AppendUint64(nil, seq))
+	n.store.SetMeta(metaSummary(sp.id), saved)
+	log.TrimChanges(sp.id, seq)
+}
+
+// keptFor returns the summary that a strategy keeps for a space, made from the
+// set when it is first asked for; nil for strategies that keep none.
+func (n *Node) keptFor(sp *space, st reconcile.Strategy) reconcile.Kept {
+	if k, ok := sp.summary.kept[st.Name()]; ok {
+		return k
+	}
+	k := st.NewKept(&sp.genesis.Salt)
+	if k == nil {
+		return nil
+	}
+	pin := n.store.Pin(sp.id)
+	defer pin.Close()
+	pin.Each(func(_ store.Ref, short uint64, _ *codec.ID) bool {
+		k.Add(short)
+		return true
+	})
+	if sp.summary.kept == nil {
+		sp.summary.kept = map[string]reconcile.Kept{}
+	}
+	sp.summary.kept[st.Name()] = k
+	return k
+}
+
+// view is a pinned set for one session.
+type view struct {
+	node    *Node
+	space   *space
+	pin     store.Pin
+	summary codec.ID
+	kept    reconcile.Kept
+	refs    []store.Ref
+}
+
+func (v *view) Count() uint64     { return v.pin.Len() }
+func (v *view) Summary() codec.ID { return v.summary }
+func (v *view) Salt() *codec.Salt { return &v.space.genesis.Salt }
+func (v *view) Close()            { v.pin.Close() }
+
+func (v *view) Kept() reconcile.Kept { return v.kept }
+
+func (v *view) Each(fn func(short uint64, id *codec.ID) bool) {
+	v.pin.Each(func(_ store.Ref, short uint64, id *codec.ID) bool { return fn(short, id) })
+}
+
+func (v *view) Has(short uint64) bool {
+	v.refs = v.pin.Find(short, v.refs[:0])
+	return len(v.refs) > 0
+}
+
+// Authors shows the set as it is now: a version vector is a hint in any case.
+func (v *view) Authors(fn func(author codec.PeerID, highest uint64) bool) {
+	v.node.store.Authors(v.space.id, fn)
+}
+
+func (v *view) Above(author codec.PeerID, version uint64, fn func(short uint64) bool) {
+	v.node.store.Dots(v.space.id, author, version, func(_ store.Ref, rec *codec.Record) bool {
+		return fn(v.space.short(&rec.ID))
+	})
+}

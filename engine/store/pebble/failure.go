@@ -1,0 +1,136 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"sync"
+	"time"
+
+	lsm "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// A failure is the first error of a store. Pebble's background goroutines set
+// it too.
+type failure struct {
+	once sync.Once
+	err  error
+	done chan struct{} // closed when err is set
+}
+
+func newFailure() *failure { return &failure{done: make(chan struct{})} }
+
+func (f *failure) set(err error) {
+	f.once.Do(func() {
+		f.err = err
+		close(f.done)
+	})
+}
+
+func (f *failure) get() error {
+	select {
+	case <-f.done:
+		return f.err
+	default:
+		return nil
+	}
+}
+
+// A gate stands between pebble and the files. It shuts at the first failure:
+// pebble retries in the background and trusts its logger to end the process
+// where it cannot go on, and neither may touch files that another store has
+// opened in the meantime.
+type gate struct {
+	vfs.FS
+	lock *onceCloser
+}
+
+func newGate(fs vfs.FS, f *failure) *gate {
+	return &gate{FS: errorfs.Wrap(fs, errorfs.InjectorFunc(func(errorfs.Op) error { return f.get() }))}
+}
+
+// Lock remembers the lock, so that a failed store can give its directory back
+// although pebble does not.
+func (g *gate) Lock(name string) (io.Closer, error) {
+	lock, err := g.FS.Lock(name)
+	switch {
+	case errors.Is(err, iofs.ErrPermission) || errors.Is(err, iofs.ErrNotExist):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w (%w)", ErrInUse, err)
+	}
+	g.lock = &onceCloser{c: lock}
+	return g.lock, nil
+}
+
+type onceCloser struct {
+	once sync.Once
+	c    io.Closer
+	err  error
+}
+
+func (o *onceCloser) Close() error {
+	o.once.Do(func() { o.err = o.c.Close() })
+	return o.err
+}
+
+// unlock gives the directory back after a failure.
+func (g *gate) unlock() {
+	if g.lock != nil {
+		_ = g.lock.Close()
+	}
+}
+
+// A logger keeps pebble from writing to the standard error.
+type logger struct {
+	failure *failure
+	log     func(line string)
+}
+
+func (l *logger) print(format string, args []any) {
+	if l.log != nil {
+		l.log(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *logger) Infof(format string, args ...any)  { l.print(format, args) }
+func (l *logger) Errorf(format string, args ...any) { l.print(format, args) }
+
+// Fatalf returns, which pebble does not expect but survives long enough: the
+// gate is shut, and the store uses this pebble no more.
+func (l *logger) Fatalf(format string, args ...any) {
+	l.failure.set(fmt.Errorf("pebble store: "+format, args...))
+	l.print(format, args)
+}
+
+// retryPause slows down flushes and compactions that fail for ever after the
+// gate has shut: pebble retries them at once.
+const retryPause = 10 * time.Millisecond
+
+func (l *logger) listener() *lsm.EventListener {
+	return &lsm.EventListener{
+		BackgroundError: func(err error) {
+			if l.failure.get() != nil {
+				time.Sleep(retryPause)
+			}
+			l.failure.set(fmt.Errorf("pebble store: in the background: %w", err))
+		},
+		DataCorruption: func(info lsm.DataCorruptionInfo) {
+			l.failure.set(fmt.Errorf("pebble store: %s is corrupt: %w", info.Path, info.Details))
+		},
+	}
+}
+
+// guarded turns pebble's panics, which it has for damaged files and failed
+// writes, into errors.
+func guarded(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("pebble store: %v", r)
+		}
+	}()
+	return fn()
+}

@@ -1,0 +1,284 @@
+package syncer
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/intersubjective/rapprochement/codec"
+)
+
+// Frame takes the bytes that arrived on a link; false for an unknown link.
+func (s *Syncer) Frame(id uint64, data []byte) bool {
+	var l *link
+	for _, candidate := range s.links {
+		if candidate.id == id {
+			l = candidate
+			break
+		}
+	}
+	if l == nil {
+		return false
+	}
+	if l.closing {
+		return true // the host has been asked to hang up
+	}
+	var buf [8]codec.Message
+	head, messages, err := codec.ParseFrame(data, buf[:0])
+	if err != nil {
+		s.fault(l, codec.FaultFrame, err.Error())
+		return true
+	}
+	if !l.t.acknowledged(s.now, &head) {
+		s.fault(l, codec.FaultFrame, "acknowledges a frame that was never sent")
+		return true
+	}
+	if head.Seq != 0 {
+		s.arrived(l, head.Seq, messages)
+	} else if len(messages) > 0 {
+		s.fault(l, codec.FaultFrame, "messages in a frame without number")
+	}
+	return true
+}
+
+// arrived handles a numbered frame: at once where nothing is missing before it;
+// else what needs no order at once and the rest when the gap is filled.
+func (s *Syncer) arrived(l *link, seq uint64, messages []codec.Message) {
+	fresh, inOrder := l.t.receive(s.now, seq)
+	if !fresh {
+		return
+	}
+	if inOrder {
+		s.deliver(l, messages)
+		l.t.advance(func(waiting []codec.Message) { s.deliver(l, waiting) })
+		return
+	}
+	if l.t.held > heldBytesMax {
+		l.t.forget(seq)
+		return
+	}
+	var later []codec.Message
+	for _, m := range messages {
+		if !s.orderFree(l, m) {
+			later = append(later, m)
+		} else if err := s.handle(l, m); err != nil {
+			s.fault(l, codec.FaultMessage, err.Error())
+		}
+	}
+	if len(later) > 0 {
+		l.t.hold(seq, later)
+	}
+}
+
+// orderFree reports whether a message means the same before its predecessors:
+// live records and announcements of a space that is known already.
+func (s *Syncer) orderFree(l *link, m codec.Message) bool {
+	var index uint64
+	switch m.Kind {
+	case codec.MsgRecords:
+		var r codec.Records
+		if m.Decode(&r) != nil || r.Session != 0 {
+			return false
+		}
+		index = r.Index
+	case codec.MsgHave:
+		var h codec.Have
+		if m.Decode(&h) != nil {
+			return false
+		}
+		index = h.Index
+	default:
+		return false
+	}
+	return l.byTheirs(index) != nil
+}
+
+func (s *Syncer) deliver(l *link, messages []codec.Message) {
+	for _, m := range messages {
+		if l.closing {
+			return
+		}
+		if err := s.handle(l, m); err != nil {
+			s.fault(l, codec.FaultMessage, err.Error())
+		}
+	}
+}
+
+// handle acts on one message. An error is the peer's mistake.
+func (s *Syncer) handle(l *link, m codec.Message) error {
+	if !l.hello && m.Kind != codec.MsgHello {
+		return fmt.Errorf("message %d before hello", m.Kind)
+	}
+	switch m.Kind {
+	case codec.MsgHello:
+		return decoded(m, func(h *codec.Hello) error { return s.onHello(l, h) })
+	case codec.MsgSpaces:
+		return decoded(m, func(v *codec.Spaces) error { return s.onSpaces(l, v) })
+	case codec.MsgRecords:
+		return decoded(m, func(v *codec.Records) error { return s.onRecords(l, v) })
+	case codec.MsgHave:
+		return decoded(m, func(v *codec.Have) error { return s.onHave(l, v) })
+	case codec.MsgWant:
+		return decoded(m, func(v *codec.Want) error { return s.onWant(l, v) })
+	case codec.MsgEager:
+		return decoded(m, func(v *codec.Eager) error {
+			if ch := l.byTheirs(v.Index); ch != nil {
+				ch.eagerOut = v.Eager
+			}
+			return nil
+		})
+	case codec.MsgOpen:
+		return decoded(m, func(v *codec.Open) error { return s.onOpen(l, v) })
+	case codec.MsgData:
+		return decoded(m, func(v *codec.Data) error { s.onData(l, v); return nil })
+	case codec.MsgClose:
+		return decoded(m, func(v *codec.Close) error { s.onClose(l, v); return nil })
+	case codec.MsgRefuse:
+		return nil // nothing is sent that needs an answer of a newer kind
+	}
+	l.say(codec.MsgRefuse, &codec.Refuse{Kind: m.Kind})
+	return nil
+}
+
+func decoded[T any](m codec.Message, fn func(*T) error) error {
+	v := new(T)
+	if err := m.Decode(v); err != nil {
+		return err
+	}
+	return fn(v)
+}
+
+func (s *Syncer) onHello(l *link, h *codec.Hello) error {
+	if l.hello {
+		return fmt.Errorf("a second hello")
+	}
+	if h.Protocol != codec.ProtocolVersion {
+		s.hangUp(l, fmt.Sprintf("protocol %d, this node speaks %d", h.Protocol, codec.ProtocolVersion))
+		return nil
+	}
+	if len(h.Strategies) > 64 || h.Window == 0 {
+		return fmt.Errorf("hello: %d strategies, window %d", len(h.Strategies), h.Window)
+	}
+	l.hello, l.theirs = true, *h
+	l.t.credit = int(min(h.Window, windowMax))
+	s.match(l)
+	return nil
+}
+
+func (s *Syncer) onSpaces(l *link, v *codec.Spaces) error {
+	if len(l.unknown)+len(l.channels)+len(v.Add) > 2*codec.SpacesPerLinkMax {
+		return fmt.Errorf("spaces: more than %d on one link", codec.SpacesPerLinkMax)
+	}
+	l.unknown = append(l.unknown, v.Add...)
+	for _, index := range v.Remove {
+		if ch := l.byTheirs(index); ch != nil {
+			s.endSession(ch.session, codec.OutcomeNotAllowed, false)
+			ch.open = false
+		}
+	}
+	s.match(l)
+	return nil
+}
+
+func (s *Syncer) onRecords(l *link, v *codec.Records) error {
+	ch := l.byTheirs(v.Index)
+	if ch == nil {
+		return nil // left since, or never ours: unknown and forbidden look alike
+	}
+	if l.paused() {
+		return nil
+	}
+	got := s.host.Admit(l.id, l.peer.id, ch.space.id, v.Batch)
+	if got.Err != nil {
+		s.fault(l, codec.FaultRecord, got.Err.Error())
+	}
+	ch.activity = s.now
+	if ss := s.session(l, -v.Session); v.Session != 0 && ss != nil {
+		ss.progress = s.now
+		ss.report.Received += uint64(got.New)
+	}
+	if v.Session == 0 && got.New == 0 && got.Duplicate > 0 && s.cfg.Announce {
+		s.prune(ch)
+	}
+	return nil
+}
+
+// prune asks a link that brings nothing new to announce instead, as long as
+// another one still pushes.
+func (s *Syncer) prune(ch *channel) {
+	if ch.pruned {
+		return
+	}
+	for _, other := range ch.space.channels {
+		if other != ch && other.open && !other.pruned && !other.link.paused() {
+			ch.pruned = true
+			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: false})
+			return
+		}
+	}
+}
+
+func shortIDs(b []byte) ([]uint64, error) {
+	if len(b)%8 != 0 {
+		return nil, fmt.Errorf("short ids: %d bytes are no multiple of 8", len(b))
+	}
+	ids := make([]uint64, 0, len(b)/8)
+	for ; len(b) > 0; b = b[8:] {
+		ids = append(ids, binary.LittleEndian.Uint64(b))
+	}
+	return ids, nil
+}
+
+func (s *Syncer) onHave(l *link, v *codec.Have) error {
+	ch := l.byTheirs(v.Index)
+	if ch == nil || l.paused() {
+		return nil
+	}
+	shorts, err := shortIDs(v.Short)
+	if err != nil {
+		return err
+	}
+	for _, short := range shorts {
+		s.host.Reached(ch.space.id, short, l.peer.id)
+		if !s.host.Holds(ch.space.id, short) {
+			ch.space.want(ch, short, s.now+s.cfg.PullNs)
+		}
+	}
+	return nil
+}
+
+// want remembers an announced record until it comes or is asked for.
+func (sp *space) want(ch *channel, short uint64, at int64) {
+	w := sp.wanted[short]
+	if w == nil {
+		if len(sp.wanted) >= wantedMax {
+			return // a session will find it
+		}
+		w = &wanted{short: short, at: at}
+		sp.wanted[short] = w
+		sp.queue = append(sp.queue, w)
+	}
+	if len(w.from) < 3 {
+		w.from = append(w.from, ch)
+	}
+}
+
+func (s *Syncer) onWant(l *link, v *codec.Want) error {
+	ch := l.byTheirs(v.Index)
+	if ch == nil || l.paused() {
+		return nil
+	}
+	shorts, err := shortIDs(v.Short)
+	if err != nil {
+		return err
+	}
+	if v.Session != 0 {
+		s.onSessionWant(l, v.Session, shorts, v.More)
+		return nil
+	}
+	for _, short := range shorts {
+		if len(ch.live) < liveBacklogMax {
+			ch.live = s.host.Records(ch.space.id, short, ch.live)
+		}
+	}
+	return nil
+}

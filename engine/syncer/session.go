@@ -1,0 +1,378 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+)
+
+// A session is one run of a strategy on a channel. At most one runs there.
+type session struct {
+	ch       *channel
+	number   int64 // positive: opened by us
+	strategy reconcile.Strategy
+	run      reconcile.Session // nil until the responder has answered
+	view     View
+	began    int64
+	progress int64 // when something last came
+	follows  bool  // it was started because another could not finish
+
+	payloads [][]byte
+	gives    []uint64
+	loaded   []*codec.Record // of gives, next to leave
+	want     []uint64        // our last word, not nil while it has to be said
+	decided  bool            // we know what is missing
+	closing  bool            // we are asked to give what is left and close
+
+	report codec.SyncEnded
+}
+
+// mine says whether this side opened the session and decides.
+func (ss *session) mine() bool { return ss.number > 0 }
+
+// strategyFor picks a strategy that both sides have: the wanted one, or the
+// first of ours.
+func (s *Syncer) strategyFor(l *link, want string) reconcile.Strategy {
+	for _, st := range s.cfg.Strategies {
+		name := st.Name()
+		if (want == "" || want == name) && slices.Contains(l.theirs.Strategies, name) {
+			return st
+		}
+	}
+	return nil
+}
+
+// HasStrategy reports whether the node knows a strategy.
+func (s *Syncer) HasStrategy(name string) bool {
+	return slices.ContainsFunc(s.cfg.Strategies, func(st reconcile.Strategy) bool { return st.Name() == name })
+}
+
+// SyncNow starts a session on demand; its end is reported with req. It returns
+// the reason when there can be none now.
+func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy string) {
+	report := &codec.SyncEnded{Req: req, Peer: peerID, Space: id, Strategy: strategy}
+	at, found := s.findPeer(peerID)
+	switch {
+	case !found || s.peers[at].link == nil:
+		report.Outcome = codec.OutcomeLinkDown
+	case s.peers[at].paused:
+		report.Outcome = codec.OutcomePaused
+	default:
+		ch := s.peers[at].link.channel(id)
+		if ch == nil || !ch.open {
+			report.Outcome = codec.OutcomeNotAllowed
+			break
+		}
+		s.endSession(ch.session, codec.OutcomeSuperseded, true)
+		if st := s.strategyFor(ch.link, strategy); st != nil {
+			s.open(ch, st, req, false)
+			return
+		}
+		report.Outcome = codec.OutcomeUnsupported
+	}
+	s.host.Emit(report)
+}
+
+// open starts a session as initiator.
+func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, follows bool) {
+	l := ch.link
+	view := s.host.Pin(ch.space.id, st)
+	ss := &session{
+		ch: ch, number: l.nextOpen, strategy: st, view: view, began: s.now, progress: s.now, follows: follows,
+		report: codec.SyncEnded{Req: req, Peer: l.peer.id, Space: ch.space.id, Strategy: st.Name(), Rounds: 1},
+	}
+	l.nextOpen++
+	ch.session = ss
+	s.host.Counters().Sessions++
+	s.host.Counters().Rounds++
+	l.queue(forReconcile, codec.MsgOpen, &codec.Open{
+		Session: ss.number, Index: ch.mine, Strategy: st.Name(), Count: view.Count(), Summary: view.Summary(),
+	})
+	var out reconcile.Out
+	ss.run = st.Open(view, reconcile.Peer{Count: ch.peerCount}, &out)
+	s.apply(ss, &out)
+}
+
+// onOpen answers the peer's Open.
+func (s *Syncer) onOpen(l *link, m *codec.Open) error {
+	if m.Session <= 0 || len(m.Strategy) > 32 {
+		return fmt.Errorf("open: session %d, strategy of %d bytes", m.Session, len(m.Strategy))
+	}
+	number := -m.Session
+	refuse := func(o codec.Outcome) {
+		l.queue(forReconcile, codec.MsgClose, &codec.Close{Session: number, Outcome: o})
+	}
+	ch := l.byTheirs(m.Index)
+	if ch == nil || !s.host.MayRead(ch.space.id, l.peer.id) {
+		refuse(codec.OutcomeNotAllowed)
+		return nil
+	}
+	if l.paused() {
+		refuse(codec.OutcomePaused)
+		return nil
+	}
+	if old := ch.session; old != nil {
+		// Two sessions that cross: the smaller key's wins on both sides.
+		if old.mine() && s.cfg.Self.Compare(l.peer.id) < 0 {
+			refuse(codec.OutcomeSuperseded)
+			return nil
+		}
+		s.endSession(old, codec.OutcomeSuperseded, true)
+	}
+	st := s.strategyFor(l, m.Strategy)
+	if st == nil || m.Strategy == "" {
+		refuse(codec.OutcomeUnsupported)
+		return nil
+	}
+	if l.openSessions() >= sessionsPerLinkMax {
+		refuse(codec.OutcomeBusy)
+		return nil
+	}
+	s.accept(ch, st, number, m)
+	return nil
+}
+
+func (l *link) openSessions() (n int) {
+	for _, ch := range l.channels {
+		if ch.session != nil && !ch.session.mine() {
+			n++
+		}
+	}
+	return n
+}
+
+// accept starts a session as responder, or closes it where the sets are equal.
+func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *codec.Open) {
+	view := s.host.Pin(ch.space.id, st)
+	if s.compared(ch, m.Count, m.Summary, view.Count(), view.Summary()) {
+		ch.lag = 0
+		s.synced(ch)
+		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{
+			Session: number, Outcome: codec.OutcomeEqual, Count: view.Count(), Summary: view.Summary(),
+		})
+		view.Close()
+		return
+	}
+	ss := &session{ch: ch, number: number, strategy: st, view: view, began: s.now, progress: s.now}
+	ch.session = ss
+	var out reconcile.Out
+	ss.run = st.Accept(view, reconcile.Peer{Count: m.Count}, &out)
+	s.apply(ss, &out)
+}
+
+// compared notes what a comparison of both sets found.
+func (s *Syncer) compared(ch *channel, theirCount uint64, theirs codec.ID, count uint64, ours codec.ID) bool {
+	ch.peerCount, ch.comparedAt = theirCount, s.now
+	ch.equal = theirCount == count && theirs == ours
+	if ch.equal {
+		ch.equalAt = s.now
+	}
+	return ch.equal
+}
+
+// synced plans the next session after a complete one, whoever opened it.
+func (s *Syncer) synced(ch *channel) {
+	ch.lastSync = s.now
+	ch.nextSync = s.nextInterval(ch.link.peer)
+	s.host.Synced(ch.space.id)
+}
+
+// apply queues what a strategy wants done.
+func (s *Syncer) apply(ss *session, out *reconcile.Out) {
+	ss.payloads = append(ss.payloads, out.Payloads...)
+	ss.gives = append(ss.gives, out.Give...)
+	if ss.mine() {
+		ss.ch.lag += uint64(len(out.Give) + len(out.Want))
+	}
+	if out.Fallback {
+		st := s.strategyFor(ss.ch.link, reconcile.FullName)
+		ch, req := ss.ch, ss.report.Req
+		s.endSession(ss, codec.OutcomeUnconfirmed, true)
+		if st != nil && ss.mine() && ss.strategy.Name() != reconcile.FullName {
+			s.open(ch, st, req, true)
+		}
+		return
+	}
+	if out.Done && ss.mine() {
+		ss.decided, ss.want = true, append([]uint64{}, out.Want...)
+	}
+}
+
+func (s *Syncer) session(l *link, number int64) *session {
+	for _, ch := range l.channels {
+		if ch.session != nil && ch.session.number == number {
+			return ch.session
+		}
+	}
+	return nil
+}
+
+// onData hands a payload to its session. Payloads of a session that has ended
+// here are late, not wrong.
+func (s *Syncer) onData(l *link, m *codec.Data) {
+	ss := s.session(l, -m.Session)
+	if ss == nil || l.paused() {
+		return
+	}
+	ss.progress = s.now
+	ss.report.BytesIn += uint64(len(m.Payload))
+	if ss.report.BytesIn > sessionBytesMin+64*ss.view.Count() {
+		s.fault(l, codec.FaultQuota, "session: too many payload bytes")
+		s.endSession(ss, codec.OutcomeFault, true)
+		return
+	}
+	if ss.decided {
+		return // what was already under way when we decided
+	}
+	var out reconcile.Out
+	if err := ss.run.Receive(m.Payload, &out); err != nil {
+		s.fault(l, codec.FaultSession, err.Error())
+		s.failed(ss)
+		return
+	}
+	if ss.mine() && (len(out.Payloads) > 0 || out.Done) {
+		ss.report.Rounds++
+		s.host.Counters().Rounds++
+	}
+	s.apply(ss, &out)
+}
+
+// failed ends a session whose strategy cannot go on with this peer, and tries
+// the one that needs no trust.
+func (s *Syncer) failed(ss *session) {
+	ch, req := ss.ch, ss.report.Req
+	s.endSession(ss, codec.OutcomeFault, true)
+	if st := s.strategyFor(ch.link, reconcile.FullName); ss.mine() && !ss.follows && st != nil {
+		s.open(ch, st, req, true)
+	}
+}
+
+// onSessionWant is the initiator's last word: give what it wants, then close.
+func (s *Syncer) onSessionWant(l *link, number int64, shorts []uint64, more bool) {
+	ss := s.session(l, -number)
+	if ss == nil || ss.mine() {
+		return
+	}
+	ss.progress = s.now
+	ss.gives = append(ss.gives, shorts...)
+	ss.closing = !more
+}
+
+// onClose ends a session that the other side has finished with.
+func (s *Syncer) onClose(l *link, m *codec.Close) {
+	ss := s.session(l, -m.Session)
+	if ss == nil {
+		return
+	}
+	ch := ss.ch
+	outcome := m.Outcome
+	if !ss.mine() {
+		s.endSession(ss, outcome, false)
+		return
+	}
+	if outcome == codec.OutcomeEqual || outcome == codec.OutcomeFinished {
+		ours, count := s.host.Summary(ch.space.id)
+		equal := s.compared(ch, m.Count, m.Summary, count, ours)
+		found := ch.lag
+		if equal {
+			ch.lag = 0
+		}
+		s.endSession(ss, outcome, false)
+		s.synced(ch)
+		if !equal && !ss.follows {
+			s.confirm(ss, found)
+		}
+		return
+	}
+	s.endSession(ss, outcome, false)
+	if outcome == codec.OutcomeUnsupported && !ss.follows {
+		if st := s.strategyFor(l, ""); st != nil && st.Name() != ss.strategy.Name() {
+			s.open(ch, st, ss.report.Req, true)
+		}
+	}
+}
+
+// confirm runs a second session when the first found nothing although the sets
+// differ (two records share a short id), or when its strategy is only a hint.
+func (s *Syncer) confirm(ss *session, found uint64) {
+	want := reconcile.FullName
+	if reconcile.IsHint(ss.strategy) {
+		want = ""
+	} else if found > 0 {
+		return // both sides kept writing
+	}
+	for _, st := range s.cfg.Strategies {
+		if st.Name() != ss.strategy.Name() && (want == "" || want == st.Name()) {
+			if st = s.strategyFor(ss.ch.link, st.Name()); st != nil {
+				s.open(ss.ch, st, 0, true)
+				return
+			}
+		}
+	}
+}
+
+// endSession ends a session, tells the other side when asked to, and reports
+// sessions that this side opened.
+func (s *Syncer) endSession(ss *session, outcome codec.Outcome, tell bool) {
+	if ss == nil || ss.ch.session != ss {
+		return
+	}
+	ch := ss.ch
+	ch.session = nil
+	ss.view.Close()
+	if tell {
+		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{Session: ss.number, Outcome: outcome})
+	}
+	if outcome != codec.OutcomeEqual && outcome != codec.OutcomeFinished {
+		ch.nextSync = earlier(ch.nextSync, s.nextInterval(ch.link.peer))
+	}
+	if ss.mine() {
+		ss.report.Outcome, ss.report.ElapsedNs = outcome, s.now-ss.began
+		s.host.Emit(&ss.report)
+	}
+}
+
+// wakeChannel starts sessions that are due and ends those that have stalled.
+func (s *Syncer) wakeChannel(ch *channel) {
+	if ss := ch.session; ss != nil {
+		if ss.progress+s.cfg.TimeoutNs <= s.now {
+			s.endSession(ss, codec.OutcomeTimedOut, true)
+		}
+		return
+	}
+	if at := s.sessionDue(ch); at == 0 || at > s.now {
+		return
+	}
+	ch.nextSync = s.nextInterval(ch.link.peer)
+	ch.lastSync = s.now
+	ch.lag = 0
+	if st := s.strategyFor(ch.link, ""); st != nil {
+		s.open(ch, st, 0, false)
+	}
+}
+
+// sessionDue is when the next session is to start, 0 for never: at the interval,
+// or when a burst of records is over. Of two idle sides the smaller key starts.
+func (s *Syncer) sessionDue(ch *channel) int64 {
+	if !ch.open || ch.link.paused() {
+		return 0
+	}
+	due := ch.nextSync
+	if ch.activity > ch.lastSync && s.cfg.IdleNs > 0 && s.cfg.Self.Compare(ch.link.peer.id) < 0 {
+		due = earlier(due, ch.activity+s.cfg.IdleNs)
+	}
+	return due
+}
+
+func (s *Syncer) channelWake(ch *channel) int64 {
+	var at int64
+	if len(ch.announced) > 0 {
+		at = ch.announceAt
+	}
+	if ss := ch.session; ss != nil {
+		return earlier(at, ss.progress+s.cfg.TimeoutNs)
+	}
+	return earlier(at, s.sessionDue(ch))
+}

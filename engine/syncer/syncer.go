@@ -1,0 +1,289 @@
+// Package syncer decides with whom a node reconciles and when, and moves
+// everything that nodes say to each other: it owns ordering, acknowledgement,
+// retransmission, credit and time-outs, so that strategies see payloads in
+// order and once.
+//
+// Two paths work together. The live path pushes new records to neighbours at
+// once, and demotes links that bring nothing new to announcements, as in
+// Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007). The repair path runs
+// reconciliation sessions on connection, at intervals, after bursts and on
+// demand; what they bring is pushed on as well.
+//
+// The syncer is part of a node and as deterministic: time and randomness are
+// given, and whatever is iterated has an order.
+package syncer
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+)
+
+// Bounds on what one peer can make a node hold or do.
+const (
+	sessionsPerLinkMax = 8        // a peer reconciles several spaces at once, not hundreds
+	liveBacklogMax     = 4096     // records waiting for a slow link; a session repairs the rest
+	wantedMax          = 8192     // announced records a space waits for
+	heldBytesMax       = 1 << 20  // frames that arrived before their predecessors
+	sessionBytesMin    = 64 << 20 // payload bytes one session may bring, plus a share of the set
+	faultsMax          = 64       // faults before a link is given up
+	creditBytes        = 1 << 20  // what this side accepts unacknowledged
+)
+
+// Config is the part of a node's configuration that the syncer uses. All times
+// are in nanoseconds.
+type Config struct {
+	Self       codec.PeerID
+	Strategies []reconcile.Strategy // in order of preference; the first is the default
+	IntervalNs int64                // between sessions with a peer, unless the peer has its own
+	IdleNs     int64                // a session follows a burst of records after this silence
+	TimeoutNs  int64                // a session without progress ends
+	PullNs     int64                // wait for an announced record before asking for it
+	AnnounceNs int64                // announcements are collected this long
+	DialNs     int64                // first pause between attempts to dial; doubles up to 64 times that
+	FrameBytes int                  // frames are filled up to this size
+	Announce   bool                 // demote links that bring duplicates to announcements
+}
+
+// Admission is what became of a batch of records.
+type Admission struct {
+	New       int
+	Duplicate int
+	Err       error // the batch was malformed, or a record broke a rule
+}
+
+// A Host is the node, as the syncer sees it.
+type Host interface {
+	// Spaces calls fn for every joined space, in a fixed order.
+	Spaces(fn func(space codec.ID))
+	// MayRead reports whether a peer may be told anything about a space.
+	MayRead(space codec.ID, peer codec.PeerID) bool
+	// Admit verifies a batch from a peer and keeps what is new. The syncer hears
+	// of each new record through Publish.
+	Admit(link uint64, peer codec.PeerID, space codec.ID, batch []byte) Admission
+	// Holds reports whether a record of that short id is in the space's set.
+	Holds(space codec.ID, short uint64) bool
+	// Records appends the records of that short id, each with whatever must
+	// travel with it.
+	Records(space codec.ID, short uint64, dst []*codec.Record) []*codec.Record
+	// Summary is the fingerprint and size of the space's set now.
+	Summary(space codec.ID) (codec.ID, uint64)
+	// Pin opens a view for a strategy. The caller closes it.
+	Pin(space codec.ID, strategy reconcile.Strategy) View
+	// Emit hands an effect to the host of the node.
+	Emit(effect codec.Effect)
+	// SavePeer keeps what AddPeer said; a nil value forgets it.
+	SavePeer(peer codec.PeerID, value []byte)
+	// Synced says that a session with a peer ended with both sets complete.
+	Synced(space codec.ID)
+	// Tracking reports whether Reached matters for any record now.
+	Tracking() bool
+	// Reached says that a peer is known to hold a record.
+	Reached(space codec.ID, short uint64, peer codec.PeerID)
+	// Counters are the node's accounts.
+	Counters() *codec.Counters
+}
+
+// A View is a pinned set that must be closed.
+type View interface {
+	reconcile.View
+	Summary() codec.ID
+	Close()
+}
+
+// Syncer is the exchange of one node with all its peers.
+type Syncer struct {
+	cfg    Config
+	host   Host
+	rng    *rand.ChaCha8
+	now    int64
+	links  []*link // by number
+	peers  []*peer // by key
+	spaces []*space
+	batch  batchCache
+}
+
+// New makes a syncer. The seed drives jitter only.
+func New(cfg Config, host Host, seed [32]byte) *Syncer {
+	return &Syncer{cfg: cfg, host: host, rng: rand.NewChaCha8(seed)}
+}
+
+// A space as the syncer sees it: its channels and the records announced to it.
+type space struct {
+	id       codec.ID
+	channels []*channel // by link number
+	wanted   map[uint64]*wanted
+	queue    []*wanted // by deadline: every entry waits equally long
+}
+
+// wanted is a record that was announced but has not come.
+type wanted struct {
+	short uint64
+	at    int64
+	from  []*channel // who announced it, at most three
+	tried int
+}
+
+func (s *Syncer) space(id codec.ID) *space {
+	for _, sp := range s.spaces {
+		if sp.id == id {
+			return sp
+		}
+	}
+	return nil
+}
+
+// jitter spreads a duration by a tenth to both sides, so that intervals of many
+// nodes do not fall together.
+func (s *Syncer) jitter(d int64) int64 {
+	if d < 10 {
+		return d
+	}
+	return d - d/10 + int64(s.rng.Uint64()%uint64(d/5+1))
+}
+
+// Begin starts a step at a monotonic time.
+func (s *Syncer) Begin(now int64) { s.now = now }
+
+// SpaceJoined announces a space on every link.
+func (s *Syncer) SpaceJoined(id codec.ID) {
+	s.spaces = append(s.spaces, &space{id: id, wanted: map[uint64]*wanted{}})
+	for _, l := range s.links {
+		s.offer(l, []codec.ID{id})
+		s.match(l)
+	}
+}
+
+// SpaceLeft ends everything about a space.
+func (s *Syncer) SpaceLeft(id codec.ID) {
+	for _, l := range s.links {
+		if ch := l.channel(id); ch != nil {
+			s.endSession(ch.session, codec.OutcomeNotAllowed, true)
+			l.say(codec.MsgSpaces, &codec.Spaces{Remove: []uint64{ch.mine}})
+			l.drop(ch)
+		}
+	}
+	s.spaces = slices.DeleteFunc(s.spaces, func(sp *space) bool { return sp.id == id })
+}
+
+// ReadersChanged looks again at which peers may know of a space.
+func (s *Syncer) ReadersChanged(id codec.ID) {
+	for _, l := range s.links {
+		if l.channel(id) == nil {
+			s.offer(l, []codec.ID{id})
+			s.match(l)
+		}
+	}
+}
+
+// Publish passes a record that is new to this node on to the neighbours, but
+// not to the link it came from (0 for a record of our own). urgent records are
+// pushed even where announcements would do.
+func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bool) {
+	sp := s.space(rec.Space)
+	if sp == nil {
+		return
+	}
+	delete(sp.wanted, short)
+	for _, ch := range sp.channels {
+		ch.activity = s.now
+		if ch.link.id == from || !ch.open || ch.link.paused() {
+			continue
+		}
+		switch {
+		case !ch.eagerOut && !urgent:
+			ch.announce(s.now+s.cfg.AnnounceNs, short)
+		case len(ch.live) < liveBacklogMax:
+			ch.live = append(ch.live, rec)
+		default:
+			ch.nextSync = earlier(ch.nextSync, s.now+s.cfg.IdleNs)
+		}
+	}
+}
+
+// Want asks for a record by name, from a link if it is up, else from anybody.
+func (s *Syncer) Want(id codec.ID, short uint64, link uint64) {
+	sp := s.space(id)
+	if sp == nil {
+		return
+	}
+	for _, ch := range sp.channels {
+		if ch.open && (link == 0 || ch.link.id == link) {
+			ch.wants = append(ch.wants, short)
+			return
+		}
+	}
+	if link != 0 {
+		s.Want(id, short, 0)
+	}
+}
+
+// End finishes a step: it lets every link say what it has to say.
+func (s *Syncer) End() {
+	for _, l := range s.links {
+		s.pump(l)
+	}
+}
+
+// Wake does whatever is due.
+func (s *Syncer) Wake() {
+	for _, sp := range s.spaces {
+		s.pull(sp)
+	}
+	for _, l := range s.links {
+		for _, ch := range l.channels {
+			s.wakeChannel(ch)
+		}
+	}
+	s.dialDue()
+}
+
+// NextWake is the monotonic time of the next thing to do, 0 for none.
+func (s *Syncer) NextWake() int64 {
+	var at int64
+	for _, l := range s.links {
+		at = earlier(at, l.t.wake())
+		for _, ch := range l.channels {
+			at = earlier(at, s.channelWake(ch))
+		}
+	}
+	for _, sp := range s.spaces {
+		if len(sp.queue) > 0 {
+			at = earlier(at, sp.queue[0].at)
+		}
+	}
+	for _, p := range s.peers {
+		at = earlier(at, p.dialAt)
+	}
+	return at
+}
+
+// pull asks for announced records that did not come by themselves, and for the
+// link that announced them to push from now on: the tree has a hole there.
+func (s *Syncer) pull(sp *space) {
+	for len(sp.queue) > 0 && sp.queue[0].at <= s.now {
+		w := sp.queue[0]
+		sp.queue = sp.queue[1:]
+		if sp.wanted[w.short] != w {
+			continue // it has come
+		}
+		for w.tried < len(w.from) && !w.from[w.tried].open {
+			w.tried++
+		}
+		if w.tried == len(w.from) || s.host.Holds(sp.id, w.short) {
+			delete(sp.wanted, w.short) // sessions repair what nobody gives
+			continue
+		}
+		ch := w.from[w.tried]
+		w.tried++
+		ch.wants = append(ch.wants, w.short)
+		if ch.pruned {
+			ch.pruned = false
+			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: true})
+		}
+		w.at = s.now + s.cfg.PullNs
+		sp.queue = append(sp.queue, w)
+	}
+}
