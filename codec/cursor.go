@@ -76,12 +76,12 @@ func (c *cursor) pass(field string, err *FormatError) {
 	}
 }
 
-// Err is the first error, as the nil interface when there is none.
+// failure is the first error, as the nil interface when there is none.
 func (c *cursor) failure() error {
 	if c.err == nil {
 		return nil
 	}
-	return c.failure()
+	return c.err
 }
 
 var majorNames = [8]string{"unsigned integer", "negative integer", "byte string", "text", "array", "map", "tag", "simple value"}

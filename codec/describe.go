@@ -32,6 +32,9 @@ func Describe(v any) string {
 		return v.describe()
 	case *Message:
 		return v.describe()
+	case Now:
+		at := time.Unix(0, v.Wall).UTC().Format("2006-01-02T15:04:05.000000000Z")
+		return fmt.Sprintf("Now mono=%s wall=%s", time.Duration(v.Mono), at)
 	case Record:
 		return v.describe()
 	case *Record:
@@ -169,21 +172,22 @@ func describeUint(name string, v uint64) string {
 	return strconv.FormatUint(v, 10)
 }
 
-// describeInt knows by its name which integer is a time.
 func describeInt(name string, v int64) string {
-	switch {
-	case name == "Wall":
-		return time.Unix(0, v).UTC().Format("2006-01-02T15:04:05.000000000Z")
-	case IsNanoseconds(name):
+	if IsNanoseconds(name) {
 		return time.Duration(v).String()
 	}
 	return strconv.FormatInt(v, 10)
 }
 
-// IsNanoseconds reports whether an integer field of that name is a span of
-// time, or an instant of the monotonic clock, in nanoseconds.
+// IsNanoseconds reports whether a signed field of that name is a span of time,
+// or an instant counted from some start, in nanoseconds.
 func IsNanoseconds(name string) bool {
-	return name == "Mono" || strings.HasSuffix(name, "Ns") || strings.HasSuffix(name, "At")
+	switch name {
+	case "Mono", "Wall", "Now", "Until":
+		return true
+	}
+	return strings.HasSuffix(name, "Ns") || strings.HasSuffix(name, "At") ||
+		strings.HasPrefix(name, "Latency") || strings.HasPrefix(name, "Spread")
 }
 
 // CodecName names a value's multicodec.

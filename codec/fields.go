@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -96,7 +97,7 @@ func (c *cursor) value(v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(c.bool(""))
 	case reflect.String:
-		v.SetString(c.text("", len(c.data)))
+		v.SetString(c.text("", math.MaxInt))
 	case reflect.Array:
 		c.fixed("", v.Bytes())
 	case reflect.Slice:
@@ -123,20 +124,29 @@ func (c *cursor) slice(v reflect.Value) {
 	case v.Type() == keyType:
 		v.SetBytes(bytes.Clone(c.prefix("")))
 	case v.Type().Elem().Kind() == reflect.Uint8:
-		v.SetBytes(nilIfEmpty(c.bytes("", len(c.data))))
+		v.SetBytes(nilIfEmpty(c.bytes("", math.MaxInt)))
 	default:
-		// No list is longer than its bytes allow, so that what is allocated
-		// stays in proportion to what has arrived.
-		n := c.array("", (len(c.data)-c.pos)/leastBytes(v.Type().Elem()))
-		if n == 0 {
-			v.SetZero()
-			return
-		}
-		v.Set(reflect.MakeSlice(v.Type(), n, n))
-		for i := 0; i < n && c.err == nil; i++ {
-			if c.value(v.Index(i)); c.err != nil {
-				c.err.within("[" + strconv.Itoa(i) + "]")
-			}
+		c.list(v)
+	}
+}
+
+func (c *cursor) list(v reflect.Value) {
+	at := c.pos
+	n := c.expect("", majorArray)
+	// No list is longer than its bytes allow, so that what is allocated stays in
+	// proportion to what has arrived.
+	if left := len(c.data) - c.pos; n > uint64(left/leastBytes(v.Type().Elem())) {
+		c.refuse("", at, "%d elements announced, %d bytes remain", n, left)
+		return
+	}
+	if n == 0 {
+		v.SetZero()
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), int(n), int(n)))
+	for i := 0; i < int(n) && c.err == nil; i++ {
+		if c.value(v.Index(i)); c.err != nil {
+			c.err.within("[" + strconv.Itoa(i) + "]")
 		}
 	}
 }

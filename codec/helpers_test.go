@@ -102,11 +102,11 @@ func randomKey(r *rand.Rand) Key {
 	return key
 }
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
+// unhex reads hex digits of the tests, with spaces where they help the eye.
+func unhex(s string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return b
 }
@@ -137,7 +137,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// allEvents, allEffects and allMessages are one empty value of each kind.
+// allEvents and its like are one empty value of each kind.
 func allEvents() (all []Event) {
 	for kind := EventKind(1); NewEvent(kind) != nil; kind++ {
 		all = append(all, NewEvent(kind))
@@ -155,6 +155,20 @@ func allEffects() (all []Effect) {
 func allMessages() (all []any) {
 	for kind := MessageKind(1); NewMessage(kind) != nil; kind++ {
 		all = append(all, NewMessage(kind))
+	}
+	return all
+}
+
+func allWorldCommands() (all []WorldCommand) {
+	for kind := WorldCommandKind(1); NewWorldCommand(kind) != nil; kind++ {
+		all = append(all, NewWorldCommand(kind))
+	}
+	return all
+}
+
+func allWorldAnswers() (all []WorldAnswer) {
+	for kind := WorldAnswerKind(1); NewWorldAnswer(kind) != nil; kind++ {
+		all = append(all, NewWorldAnswer(kind))
 	}
 	return all
 }

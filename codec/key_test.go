@@ -92,7 +92,7 @@ var keysRefused = []struct{ hex, want string }{
 
 func TestKeysRefused(t *testing.T) {
 	for _, c := range keysRefused {
-		_, err := ParseKey(unhex(t, c.hex))
+		_, err := ParseKey(unhex(c.hex))
 		wantError(t, err, "codec: key", c.want)
 	}
 	_, err := NewKey()

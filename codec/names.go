@@ -156,3 +156,37 @@ func (v ScopeRule) String() string { return enumName("scope-rule", scopeRuleName
 var scopeRuleNames = []string{
 	0: "whole",
 }
+
+// String is the name of the constant, in lower case.
+func (v WorldCommandKind) String() string {
+	return enumName("world-command-kind", worldCommandKindNames, uint64(v))
+}
+
+var worldCommandKindNames = []string{
+	1:  "run",
+	2:  "give",
+	3:  "frames",
+	4:  "deliver",
+	5:  "drop-frame",
+	6:  "delay-frame",
+	7:  "alter-frame",
+	8:  "advance-clock",
+	9:  "disturb",
+	10: "result",
+	11: "transcript",
+	12: "snapshot",
+}
+
+// String is the name of the constant, in lower case.
+func (v WorldAnswerKind) String() string {
+	return enumName("world-answer-kind", worldAnswerKindNames, uint64(v))
+}
+
+var worldAnswerKindNames = []string{
+	1: "ran",
+	2: "effects",
+	3: "frames",
+	4: "result",
+	5: "text",
+	6: "snapshot",
+}

@@ -13,7 +13,7 @@ var scanAccepted = []string{
 	"00", "17", "1818", "18ff", "190100", "1a00010000", "1b0000000100000000",
 	"1bffffffffffffffff",
 	"20", "3818", "3bffffffffffffffff", // -(2^64): below every int64
-	"fb0000000000000001",               // subnormal
+	"fb0000000000000001", // subnormal
 	"fb0000000000000000", "fb7fefffffffffffff", "fbffefffffffffffff",
 	"6365cc81", // text not in normal form
 	"40", "60", "80", "a0", "f4", "f5", "f6",
@@ -80,7 +80,7 @@ var scanRefused = []struct{ hex, want string }{
 
 func TestScanAccepts(t *testing.T) {
 	for _, s := range scanAccepted {
-		if err := ScanOne(unhex(t, s)); err != nil {
+		if err := ScanOne(unhex(s)); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestScanAccepts(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	for _, c := range scanRefused {
 		t.Run(c.hex[:min(len(c.hex), 24)], func(t *testing.T) {
-			wantError(t, ScanOne(unhex(t, c.hex)), c.want)
+			wantError(t, ScanOne(unhex(c.hex)), c.want)
 		})
 	}
 }
@@ -113,7 +113,7 @@ func TestScanRefusesEveryLongerHead(t *testing.T) {
 // A cut or an extra byte is noticed at every place.
 func TestScanNoticesCuts(t *testing.T) {
 	for _, s := range scanAccepted {
-		data := unhex(t, s)
+		data := unhex(s)
 		for n := range data {
 			if ScanOne(data[:n]) == nil {
 				t.Errorf("%s cut to %d bytes is accepted", s, n)
@@ -130,7 +130,7 @@ func TestScanNoticesCuts(t *testing.T) {
 func TestScanOfHostileLengths(t *testing.T) {
 	for _, head := range []string{"9b", "bb", "5b", "7b"} {
 		for _, length := range []string{"7fffffffffffffff", "ffffffffffffffff", "0000000100000000"} {
-			data := append(unhex(t, head+length), make([]byte, 100)...)
+			data := append(unhex(head+length), make([]byte, 100)...)
 			if n := allocated(func() { _ = ScanOne(data) }); n > 4096 {
 				t.Errorf("%s%s: %d bytes allocated", head, length, n)
 			}

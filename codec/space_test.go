@@ -50,24 +50,20 @@ var genesisRefused = []struct {
 	{8, "60f6", "trailing bytes"},
 }
 
-func brokenGenesis(t testing.TB, field int, hex string) []byte {
+func brokenGenesis(field int, hex string) []byte {
 	good := goodGenesis().Encode()
 	s := scanner{data: good, pos: 1}
 	for range field {
-		if err := s.item(0); err != nil {
-			t.Fatal(err)
-		}
+		_ = s.item(0)
 	}
 	start := s.pos
-	if err := s.item(0); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Concat(good[:start], unhex(t, hex), good[s.pos:])
+	_ = s.item(0)
+	return slices.Concat(good[:start], unhex(hex), good[s.pos:])
 }
 
 func TestGenesisRefuses(t *testing.T) {
 	for _, c := range genesisRefused {
-		_, err := ParseGenesis(brokenGenesis(t, c.field, c.hex))
+		_, err := ParseGenesis(brokenGenesis(c.field, c.hex))
 		wantError(t, err, "codec: genesis: ", c.want)
 	}
 	good := goodGenesis().Encode()
@@ -117,19 +113,19 @@ func TestGrantAndCutValues(t *testing.T) {
 		"815820" + strings.Repeat("01", 32) + "00": "trailing bytes",
 		"82": "list",
 	} {
-		_, err := ParseGrantValue(unhex(t, hex))
+		_, err := ParseGrantValue(unhex(hex))
 		wantError(t, err, "codec: grant: ", want)
 	}
 	member := "5820" + strings.Repeat("01", 32)
 	for hex, want := range map[string]string{
-		"83" + member + "20f6":                                 "last version",
-		"83" + member + "1b8000000000000000f6":                 "last version",
-		"83" + member + "00" + "40":                            "last id",
+		"83" + member + "20f6":                                   "last version",
+		"83" + member + "1b8000000000000000f6":                   "last version",
+		"83" + member + "00" + "40":                              "last id",
 		"83" + member + "00" + "5820" + strings.Repeat("00", 32): "all-zero",
-		"83" + member + "00f600":                               "trailing bytes",
-		"82" + member + "00":                                   "list",
+		"83" + member + "00f600":                                 "trailing bytes",
+		"82" + member + "00":                                     "list",
 	} {
-		_, err := ParseCutValue(unhex(t, hex))
+		_, err := ParseCutValue(unhex(hex))
 		wantError(t, err, "codec: cut: ", want)
 	}
 }

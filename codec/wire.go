@@ -52,76 +52,85 @@ func typeErrorField(err error) string {
 
 // AppendEvent appends [kind, mono, wall, [fields]].
 func AppendEvent(dst []byte, now Now, ev Event) ([]byte, error) {
-	w := writer{b: dst}
-	w.array(4)
-	w.uint(uint64(ev.EventKind()))
-	w.int(now.Mono)
-	w.int(now.Wall)
-	w.fields(ev)
-	if n := len(w.b) - len(dst); n > EventBytesMax {
-		return dst, formatErr("event "+typeName(ev), "length", 0, "%d bytes, at most %d are allowed", n, EventBytesMax)
-	}
-	return w.b, nil
+	return appendTimed(dst, "event", uint64(ev.EventKind()), now, ev)
 }
 
 // NextEvent reads the first event of a CBOR sequence and returns what follows
 // it. Errors name the event and the field.
 func NextEvent(data []byte) (now Now, ev Event, rest []byte, err error) {
-	c := newCursor("event", data)
-	c.exactArray("list", 4)
-	at := c.pos
-	kind := EventKind(c.uint("kind", 1<<32))
-	if ev = NewEvent(kind); ev == nil {
-		c.refuse("kind", at, "kind %d is unknown", kind)
-		return now, nil, data, c.failure()
-	}
-	now.Mono, now.Wall = c.int("mono"), c.int("wall")
-	if c.fields(ev); c.pos > EventBytesMax {
-		c.refuse("length", 0, "%d bytes, at most %d are allowed", c.pos, EventBytesMax)
-	}
-	if c.err != nil {
-		c.err.What += " " + typeName(ev)
-		return now, nil, data, c.err
-	}
-	return now, ev, data[c.pos:], nil
+	ev, rest, err = next("event", data, &now, NewEvent)
+	return now, ev, rest, err
 }
-
-func typeName(pointer any) string { return reflect.TypeOf(pointer).Elem().Name() }
 
 // AppendEffect appends [kind, [fields]].
 func AppendEffect(dst []byte, ef Effect) ([]byte, error) {
-	w := writer{b: dst}
-	w.array(2)
-	w.uint(uint64(ef.EffectKind()))
-	w.fields(ef)
-	return w.b, nil
+	return appendKind(dst, uint64(ef.EffectKind()), ef), nil
 }
 
 // NextEffect reads the first effect of a CBOR sequence and returns the rest.
 func NextEffect(data []byte) (ef Effect, rest []byte, err error) {
-	c := newCursor("effect", data)
-	c.exactArray("list", 2)
-	at := c.pos
-	kind := EffectKind(c.uint("kind", 1<<32))
-	if ef = NewEffect(kind); ef == nil {
-		c.refuse("kind", at, "kind %d is unknown", kind)
-		return nil, data, c.failure()
-	}
-	if c.fields(ef); c.err != nil {
-		c.err.What += " " + typeName(ef)
-		return nil, data, c.err
-	}
-	return ef, data[c.pos:], nil
+	return next("effect", data, nil, NewEffect)
 }
+
+// appendKind appends [kind, [fields]] of a struct of the vocabulary.
+func appendKind(dst []byte, kind uint64, v any) []byte {
+	w := writer{b: dst}
+	w.array(2)
+	w.uint(kind)
+	w.fields(v)
+	return w.b
+}
+
+// appendTimed appends [kind, mono, wall, [fields]].
+func appendTimed(dst []byte, what string, kind uint64, now Now, v any) ([]byte, error) {
+	w := writer{b: dst}
+	w.array(4)
+	w.uint(kind)
+	w.int(now.Mono)
+	w.int(now.Wall)
+	w.fields(v)
+	if n := len(w.b) - len(dst); n > EventBytesMax {
+		return dst, formatErr(what+" "+typeName(v), "length", 0, "%d bytes, at most %d are allowed", n, EventBytesMax)
+	}
+	return w.b, nil
+}
+
+// next reads [kind, [fields]], or [kind, mono, wall, [fields]] where there is a
+// place for the times, and returns the rest. create makes an empty struct, nil
+// for an unknown kind.
+func next[K ~uint64, T any](what string, data []byte, now *Now, create func(K) T) (v T, rest []byte, err error) {
+	var none T
+	c := newCursor(what, data)
+	if now != nil {
+		c.exactArray("list", 4)
+	} else {
+		c.exactArray("list", 2)
+	}
+	at := c.pos
+	kind := K(c.uint("kind", 1<<32))
+	if v = create(kind); any(v) == nil {
+		c.refuse("kind", at, "kind %d is unknown", uint64(kind))
+		return none, data, c.failure()
+	}
+	if now != nil {
+		now.Mono, now.Wall = c.int("mono"), c.int("wall")
+	}
+	if c.fields(v); now != nil && c.pos > EventBytesMax {
+		c.refuse("length", 0, "%d bytes, at most %d are allowed", c.pos, EventBytesMax)
+	}
+	if c.err != nil {
+		c.err.What += " " + typeName(v)
+		return none, data, c.err
+	}
+	return v, data[c.pos:], nil
+}
+
+func typeName(pointer any) string { return reflect.TypeOf(pointer).Elem().Name() }
 
 // AppendMessage appends [kind, [fields]]. Messages are structs of this package
 // and always encode.
 func AppendMessage(dst []byte, kind MessageKind, fields any) []byte {
-	w := writer{b: dst}
-	w.array(2)
-	w.uint(uint64(kind))
-	w.fields(fields)
-	return w.b
+	return appendKind(dst, uint64(kind), fields)
 }
 
 // AppendRecords appends a Records message: the same bytes as [AppendMessage],

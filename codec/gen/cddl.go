@@ -35,6 +35,8 @@ func cddl(v *vocabulary) []byte {
 		{"Messages between nodes: [kind, [fields]]", "message", "msg-", "", " / unknown-message", v.messages},
 		{"Events: [kind, monotonic time, wall time, [fields]]", "event", "ev-", "mono: nanoseconds, wall: nanoseconds, ", "", v.events},
 		{"Effects: [kind, [fields]]", "effect", "ef-", "", "", v.effects},
+		{"Commands to a world: [kind, 0, 0, [fields]]", "world-command", "wc-", "0, 0, ", "", v.commands},
+		{"Answers of a world: [kind, [fields]]", "world-answer", "wa-", "", "", v.answers},
 	} {
 		fmt.Fprintf(b, "\n; ---- %s ----\n\n", part.title)
 		var names []string
@@ -53,7 +55,7 @@ func cddl(v *vocabulary) []byte {
 // their first element.
 func hasRule(typeName string) bool {
 	switch typeName {
-	case "", "EventKind", "EffectKind", "MessageKind":
+	case "", "EventKind", "EffectKind", "MessageKind", "WorldCommandKind", "WorldAnswerKind":
 		return false
 	}
 	return true
@@ -98,7 +100,7 @@ func cddlStruct(b *bytes.Buffer, v *vocabulary, words map[string]string, s struc
 // cddlWords has numbers for constants and the schema's names for fields.
 func (v *vocabulary) cddlWords() map[string]string {
 	words := map[string]string{}
-	for _, list := range [][]structure{v.values, v.events, v.effects, v.messages} {
+	for _, list := range [][]structure{v.values, v.events, v.effects, v.messages, v.commands, v.answers} {
 		for _, s := range list {
 			for _, f := range s.fields {
 				if name := kebab(f.name); strings.Contains(name, "-") {

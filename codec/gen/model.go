@@ -26,6 +26,8 @@ type vocabulary struct {
 	events   []structure
 	effects  []structure
 	messages []structure
+	commands []structure // of worlds
+	answers  []structure
 	docs     map[string]string            // of types
 	fields   map[string]map[string]string // docs of fields, by type
 }
@@ -72,6 +74,12 @@ func read(dir string) (*vocabulary, error) {
 	for kind := codec.MessageKind(1); codec.NewMessage(kind) != nil; kind++ {
 		v.messages = append(v.messages, v.structure(uint64(kind), codec.NewMessage(kind)))
 	}
+	for kind := codec.WorldCommandKind(1); codec.NewWorldCommand(kind) != nil; kind++ {
+		v.commands = append(v.commands, v.structure(uint64(kind), codec.NewWorldCommand(kind)))
+	}
+	for kind := codec.WorldAnswerKind(1); codec.NewWorldAnswer(kind) != nil; kind++ {
+		v.answers = append(v.answers, v.structure(uint64(kind), codec.NewWorldAnswer(kind)))
+	}
 	return v, v.checkNames()
 }
 
@@ -81,7 +89,7 @@ func (v *vocabulary) checkNames() error {
 	for _, e := range v.enums {
 		seen[e.typeName] = true
 	}
-	for _, s := range slices.Concat(v.values, v.events, v.effects) {
+	for _, s := range slices.Concat(v.values, v.events, v.effects, v.commands, v.answers) {
 		if seen[s.name] {
 			return fmt.Errorf("two types of the vocabulary are called %s", s.name)
 		}

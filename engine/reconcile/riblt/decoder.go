@@ -231,10 +231,10 @@ func (d *Decoder) accept(home uint32, symbol, check uint64, sign int64) {
 		d.strange = true
 		return
 	}
-	item, queued := recovered{symbol: symbol, sign: int32(sign)}, len(d.stack)
+	item := recovered{symbol: symbol, sign: int32(sign)}
 	d.remove(&item, check)
 	if d.cells[home].count() != 0 {
-		d.restore(&item, check, queued)
+		d.restore(&item, check)
 		return
 	}
 	d.resume(&item)
@@ -267,13 +267,9 @@ func (d *Decoder) remove(item *recovered, check uint64) {
 	item.next, item.state = uint32(index), state
 }
 
-// restore undoes a remove before which so many cells were queued. It queues
-// none, as it changes none: two mixtures cannot keep each other busy.
-func (d *Decoder) restore(item *recovered, check uint64, queued int) {
-	for _, index := range d.stack[queued:] {
-		d.cells[index].tag &^= 1
-	}
-	d.stack = d.stack[:queued]
+// restore undoes a remove. It queues nothing, or two mixtures that share cells
+// could queue each other for ever; what the remove has queued is found out.
+func (d *Decoder) restore(item *recovered, check uint64) {
 	index, state := uint64(0), check
 	for index < uint64(d.received) {
 		r := &d.cells[index]

@@ -152,13 +152,13 @@ func TestRemaining(t *testing.T) {
 				own := d * remoteShare / 100
 				var mean, square float64
 				for trial := range trials {
-					remote, local, _, _ := pair(0, own, d-own, uint64(trial))
+					remote, local, _, _ := pair(d, own, d-own, uint64(trial))
 					dec := mustDecoder(t, ShortCheck, mustBuild(t, k, local).Source())
 					mustReceive(t, dec, mustBuild(t, k, remote).Cells())
 					e := float64(dec.Remaining()+len(dec.list))/float64(d) - 1
 					mean, square = mean+e/trials, square+e*e/trials
 				}
-				sigma := math.Sqrt(2 / float64(min(k, estimateWindow)))
+				sigma := math.Sqrt(2 / float64(min(k-min(crookedCells, k/4), estimateWindow)))
 				if math.Sqrt(square) > 1.4*sigma || math.Abs(mean) > 3.5*sigma/math.Sqrt(trials)+0.02 {
 					t.Errorf("k=%d d=%d %d%% remote: bias %+.3f, error %.3f, expected %.3f", k, d, remoteShare, mean, math.Sqrt(square), sigma)
 				}

@@ -1,0 +1,387 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// A Scenario is a TOML text. Durations are written "250ms" or "1m30s", chances
+// as fractions of 1. Every field has a default; docs/scenarios.md describes
+// them with examples.
+type Scenario struct {
+	Name     string     `toml:"name"`
+	Seed     uint64     `toml:"seed"`
+	Nodes    int        `toml:"nodes"`
+	Duration Duration   `toml:"duration"` // the run ends at latest here
+	Stop     string     `toml:"stop"`     // "converged" (default) or "never": only at duration
+	Node     NodeSpec   `toml:"node"`
+	Topology Topology   `toml:"topology"`
+	Links    LinkSpec   `toml:"links"`
+	Space    SpaceSpec  `toml:"space"`
+	Workload []Workload `toml:"workload"`
+	Fault    []Fault    `toml:"fault"`
+	Measure  Measure    `toml:"measure"`
+}
+
+// NodeSpec is the configuration that all nodes share.
+type NodeSpec struct {
+	Strategies []string `toml:"strategies"`
+	Interval   Duration `toml:"interval"`
+	Idle       Duration `toml:"idle"`
+	Timeout    Duration `toml:"timeout"`
+	FrameBytes int      `toml:"frame_bytes"`
+	PushAll    bool     `toml:"push_all"`
+	Durable    *bool    `toml:"durable"` // default true
+	// CPU charges virtual time for work, by unit costs of one core.
+	CPU bool `toml:"cpu"`
+}
+
+// Topology says who is linked to whom.
+type Topology struct {
+	Kind   string  `toml:"kind"`   // "random" (default), "ring", "line", "star", "full", "nearest", "pairs"
+	Degree int     `toml:"degree"` // of random and nearest; 8
+	Pairs  [][]int `toml:"pairs"`
+}
+
+// LinkSpec models the network between linked nodes.
+type LinkSpec struct {
+	Latency      string   `toml:"latency"` // "constant" (default), "uniform", "exponential", "lognormal", "geographic", "matrix"
+	Delay        Duration `toml:"delay"`   // constant: one way; others: the minimum
+	Mean         Duration `toml:"mean"`    // exponential: mean excess; lognormal: median excess; uniform: the maximum
+	Sigma        float64  `toml:"sigma"`   // lognormal
+	Matrix       string   `toml:"matrix"`  // file of round-trip times in ms: .csv, or columns
+	Jitter       Duration `toml:"jitter"`
+	Loss         float64  `toml:"loss"`
+	Duplicate    float64  `toml:"duplicate"`
+	Reorder      float64  `toml:"reorder"`
+	ReorderDelay Duration `toml:"reorder_delay"`
+	Bandwidth    int64    `toml:"bandwidth"` // bytes per second of each directed link, 0 for no limit
+	Queue        int64    `toml:"queue"`     // bytes waiting there; 256 KiB
+	Uplink       int64    `toml:"uplink"`    // bytes per second of each node
+	Downlink     int64    `toml:"downlink"`
+}
+
+// SpaceSpec is the one space that all nodes share; node 0 owns it.
+type SpaceSpec struct {
+	History string `toml:"history"` // "current" (default) or "all"
+	Write   string `toml:"write"`   // "open" (default) or "members": node 0 grants every writer
+}
+
+// Workload is a stream of writes.
+type Workload struct {
+	Kind    string   `toml:"kind"` // "put" (default), "rtt", "delete"
+	At      Duration `toml:"at"`
+	Writers int      `toml:"writers"` // nodes 0 … writers−1; 0 for all
+	Node    *int     `toml:"node"`    // only this one
+	Count   int      `toml:"count"`   // writes per writer; rtt: rounds
+	Every   Duration `toml:"every"`   // between a writer's writes; writers are spread over it
+	Batch   int      `toml:"batch"`   // records per write; 1
+	Bytes   int      `toml:"bytes"`   // value size; 200
+	Keys    int      `toml:"keys"`    // registers a writer rewrites in turn; 0: a new one each time
+}
+
+// Fault is something that goes wrong.
+type Fault struct {
+	Kind   string    `toml:"kind"` // "partition", "crash", "pause", "clock", "link", "store", "leave"
+	At     Duration  `toml:"at"`
+	Until  Duration  `toml:"until"`   // healed, restarted, resumed; 0 for never
+	Split  float64   `toml:"split"`   // partition: this share of the nodes, the last ones, is cut off
+	Nodes  []int     `toml:"nodes"`   // partition: the nodes cut off; else the nodes concerned
+	OneWay bool      `toml:"one_way"` // partition: only frames from the part cut off are lost
+	Count  int       `toml:"count"`   // crash, pause: so many nodes, drawn from the seed
+	Store  string    `toml:"store"`   // crash: "kept" (default), "torn", "lost"
+	Shift  Duration  `toml:"shift"`   // clock: the wall clock jumps by this
+	Drift  float64   `toml:"drift"`   // clock: and runs faster by this fraction from then on
+	Links  *LinkSpec `toml:"links"`   // link: new parameters of all links
+	Commit int       `toml:"commit"`  // store: the n-th commit from then on fails
+}
+
+// Measure says what is kept beside the table of results.
+type Measure struct {
+	Sample     Duration `toml:"sample"`     // time series; a 200th of the duration
+	Latencies  bool     `toml:"latencies"`  // one row per record and node
+	Transcript bool     `toml:"transcript"` // one line per step
+}
+
+// A Duration is nanoseconds, written like "1.5s".
+type Duration int64
+
+// UnmarshalText reads Go's notation.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf(`want a duration like "250ms" or "1m30s", got %q`, text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// A ScenarioError says what is wrong with a scenario and where.
+type ScenarioError struct {
+	Line   int // from 1; 0 when no line is to blame
+	Field  string
+	Detail string
+}
+
+func (e *ScenarioError) Error() string {
+	s := "scenario"
+	if e.Line > 0 {
+		s = fmt.Sprintf("scenario line %d", e.Line)
+	}
+	if e.Field != "" {
+		s += ": " + e.Field
+	}
+	return s + ": " + e.Detail
+}
+
+// ScenarioBytesMax bounds a scenario's text.
+const ScenarioBytesMax = 1 << 20
+
+// ParseScenario reads and checks a scenario. Errors are *[ScenarioError].
+func ParseScenario(text string) (*Scenario, error) {
+	if len(text) > ScenarioBytesMax {
+		return nil, &ScenarioError{Detail: fmt.Sprintf("%d bytes, at most %d are allowed", len(text), ScenarioBytesMax)}
+	}
+	s := &Scenario{}
+	dec := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields()
+	if err := dec.Decode(s); err != nil {
+		return nil, tomlError(err)
+	}
+	s.defaults()
+	if err := s.check(); err != nil {
+		err.Line = lineOf(text, err.Field)
+		return nil, err
+	}
+	return s, nil
+}
+
+func tomlError(err error) error {
+	var missing *toml.StrictMissingError
+	if errors.As(err, &missing) && len(missing.Errors) > 0 {
+		first := missing.Errors[0]
+		line, _ := first.Position()
+		return &ScenarioError{Line: line, Field: strings.Join(first.Key(), "."), Detail: "there is no such field"}
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		line, _ := bad.Position()
+		return &ScenarioError{Line: line, Field: strings.Join(bad.Key(), "."), Detail: strings.TrimPrefix(bad.Error(), "toml: ")}
+	}
+	return &ScenarioError{Detail: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+// lineOf finds the line that sets a field like "links.loss" or "fault.1.at",
+// the last line of its table's header when the field is left out.
+func lineOf(text, field string) int {
+	parts := strings.Split(field, ".")
+	name := parts[len(parts)-1]
+	table, index := "", 0
+	if len(parts) > 1 {
+		table = parts[0]
+	}
+	if len(parts) == 3 {
+		_, _ = fmt.Sscan(parts[1], &index)
+	}
+	at, seen, found := "", map[string]int{}, 0
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			at = strings.Trim(strings.SplitN(line, "#", 2)[0], "[] \t")
+			seen[at]++
+			if at == table && seen[at] == index+1 {
+				found = i + 1
+			}
+			continue
+		}
+		if at == table && (table == "" || seen[at] == index+1) {
+			if key, _, ok := strings.Cut(line, "="); ok && strings.TrimSpace(key) == name {
+				return i + 1
+			}
+		}
+	}
+	return found
+}
+
+func (s *Scenario) defaults() {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	setText := func(v *string, d string) {
+		if *v == "" {
+			*v = d
+		}
+	}
+	set(&s.Nodes, 2)
+	if s.Duration == 0 {
+		s.Duration = Duration(5 * time.Minute)
+	}
+	setText(&s.Stop, "converged")
+	setText(&s.Topology.Kind, "random")
+	set(&s.Topology.Degree, 8)
+	setText(&s.Links.Latency, "constant")
+	setText(&s.Space.History, "current")
+	setText(&s.Space.Write, "open")
+	if s.Measure.Sample == 0 {
+		s.Measure.Sample = max(s.Duration/200, 1)
+	}
+	for i := range s.Workload {
+		w := &s.Workload[i]
+		setText(&w.Kind, "put")
+		set(&w.Count, 1)
+		set(&w.Batch, 1)
+		set(&w.Bytes, 200)
+	}
+	for i := range s.Fault {
+		setText(&s.Fault[i].Store, "kept")
+	}
+}
+
+// Bounds of a scenario: what one machine can hold.
+const (
+	nodesMax   = 200_000
+	actionsMax = 20_000_000
+)
+
+func oneOf(field, got string, want ...string) *ScenarioError {
+	for _, w := range want {
+		if got == w {
+			return nil
+		}
+	}
+	return &ScenarioError{Field: field, Detail: fmt.Sprintf("%q, want one of %s", got, strings.Join(want, ", "))}
+}
+
+func within[T int | int64 | float64 | Duration](field string, got, lo, hi T) *ScenarioError {
+	if got >= lo && got <= hi {
+		return nil
+	}
+	return &ScenarioError{Field: field, Detail: fmt.Sprintf("%v is outside %v to %v", got, lo, hi)}
+}
+
+func firstError(errs ...*ScenarioError) *ScenarioError {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const longest = Duration(1 << 50) // 13 days
+
+func (s *Scenario) check() *ScenarioError {
+	if err := firstError(
+		within("nodes", s.Nodes, 1, nodesMax),
+		within("duration", s.Duration, 1, longest),
+		within("measure.sample", s.Measure.Sample, 1, longest),
+		oneOf("stop", s.Stop, "converged", "never"),
+		oneOf("topology.kind", s.Topology.Kind, "random", "ring", "line", "star", "full", "nearest", "pairs"),
+		within("topology.degree", s.Topology.Degree, 1, 1024),
+		oneOf("space.history", s.Space.History, "current", "all"),
+		oneOf("space.write", s.Space.Write, "open", "members"),
+		s.Links.check("links."),
+	); err != nil {
+		return err
+	}
+	for i, p := range s.Topology.Pairs {
+		if len(p) != 2 || p[0] == p[1] || min(p[0], p[1]) < 0 || max(p[0], p[1]) >= s.Nodes {
+			return &ScenarioError{Field: "topology.pairs", Detail: fmt.Sprintf("pair %d: want two different nodes from 0 to %d, got %v", i, s.Nodes-1, p)}
+		}
+	}
+	for i := range s.Workload {
+		if err := s.Workload[i].check(fmt.Sprintf("workload.%d.", i), s.Nodes); err != nil {
+			return err
+		}
+	}
+	for i := range s.Fault {
+		if err := s.Fault[i].check(fmt.Sprintf("fault.%d.", i), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *LinkSpec) check(at string) *ScenarioError {
+	err := firstError(
+		oneOf(at+"latency", l.Latency, "", "constant", "uniform", "exponential", "lognormal", "geographic", "matrix"),
+		within(at+"delay", l.Delay, 0, longest), within(at+"mean", l.Mean, 0, longest),
+		within(at+"sigma", l.Sigma, 0, 10), within(at+"jitter", l.Jitter, 0, longest),
+		within(at+"loss", l.Loss, 0, 1), within(at+"duplicate", l.Duplicate, 0, 1),
+		within(at+"reorder", l.Reorder, 0, 1), within(at+"reorder_delay", l.ReorderDelay, 0, longest),
+		within(at+"bandwidth", l.Bandwidth, 0, 1e12), within(at+"queue", l.Queue, 0, 1<<30),
+		within(at+"uplink", l.Uplink, 0, 1e12), within(at+"downlink", l.Downlink, 0, 1e12),
+	)
+	if err == nil && l.Latency == "matrix" && l.Matrix == "" {
+		err = &ScenarioError{Field: at + "matrix", Detail: "names the file of round-trip times"}
+	}
+	return err
+}
+
+func (w *Workload) check(at string, nodes int) *ScenarioError {
+	if w.Node != nil {
+		if err := within(at+"node", *w.Node, 0, nodes-1); err != nil {
+			return err
+		}
+	}
+	err := firstError(
+		oneOf(at+"kind", w.Kind, "put", "rtt", "delete"),
+		within(at+"at", w.At, 0, longest), within(at+"every", w.Every, 0, longest),
+		within(at+"writers", w.Writers, 0, nodes), within(at+"count", w.Count, 1, actionsMax),
+		within(at+"batch", w.Batch, 1, 4096), within(at+"bytes", w.Bytes, 8, 65536),
+		within(at+"keys", w.Keys, 0, actionsMax),
+	)
+	writers := w.Writers
+	if writers == 0 {
+		writers = nodes
+	}
+	if err == nil && w.Count*writers*w.Batch > actionsMax {
+		err = &ScenarioError{Field: at + "count", Detail: fmt.Sprintf("%d records in all, at most %d are allowed", w.Count*writers*w.Batch, actionsMax)}
+	}
+	if err == nil && w.Kind == "delete" && w.Keys == 0 {
+		err = &ScenarioError{Field: at + "keys", Detail: "a delete needs the number of registers that were written"}
+	}
+	return err
+}
+
+func (f *Fault) check(at string, s *Scenario) *ScenarioError {
+	err := firstError(
+		oneOf(at+"kind", f.Kind, "partition", "crash", "pause", "clock", "link", "store", "leave"),
+		within(at+"at", f.At, 0, longest), within(at+"until", f.Until, 0, longest),
+		within(at+"split", f.Split, 0, 1), within(at+"count", f.Count, 0, s.Nodes),
+		within(at+"drift", f.Drift, -0.5, 0.5), within(at+"commit", f.Commit, 0, actionsMax),
+		oneOf(at+"store", f.Store, "kept", "torn", "lost"),
+	)
+	if err != nil {
+		return err
+	}
+	for _, n := range f.Nodes {
+		if err := within(at+"nodes", n, 0, s.Nodes-1); err != nil {
+			return err
+		}
+	}
+	if f.Until != 0 && f.Until < f.At {
+		return &ScenarioError{Field: at + "until", Detail: "earlier than the fault itself"}
+	}
+	switch f.Kind {
+	case "link":
+		if f.Links == nil {
+			return &ScenarioError{Field: at + "links", Detail: "a link fault needs the new parameters"}
+		}
+		return f.Links.check(at + "links.")
+	case "partition":
+		if f.Split == 0 && len(f.Nodes) == 0 {
+			return &ScenarioError{Field: at + "split", Detail: "a partition needs split or nodes"}
+		}
+	default:
+		if len(f.Nodes) == 0 && f.Count == 0 {
+			return &ScenarioError{Field: at + "nodes", Detail: "needs nodes or count"}
+		}
+	}
+	return nil
+}
