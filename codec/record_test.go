@@ -19,6 +19,9 @@ func randomRecord(r *rand.Rand) *Record {
 		Time:    HLC(r.Uint64()),
 		Codec:   CodecRaw,
 	}
+	if h.Kind > KindCut {
+		h.Kind <<= r.IntN(29)
+	}
 	h.Space[0], h.Author[0] = 7, byte(r.IntN(3))
 	if r.IntN(3) == 0 {
 		h.Grant = randomID(r)

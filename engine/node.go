@@ -593,6 +593,9 @@ func (n *Node) Records(id codec.ID, short uint64, dst []*codec.Record) []*codec.
 // Summary implements syncer.Host.
 func (n *Node) Summary(id codec.ID) (codec.ID, uint64) { return n.fingerprint(n.spaces[id]) }
 
+// Count is the number of records in a space, 0 for one not joined.
+func (n *Node) Count(id codec.ID) uint64 { return n.store.Count(id) }
+
 // Pin implements syncer.Host.
 func (n *Node) Pin(id codec.ID, st reconcile.Strategy) syncer.View {
 	sp := n.spaces[id]

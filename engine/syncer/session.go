@@ -368,7 +368,7 @@ func (s *Syncer) sessionDue(ch *channel) int64 {
 
 func (s *Syncer) channelWake(ch *channel) int64 {
 	var at int64
-	if len(ch.announced) > 0 {
+	if len(ch.announced) > 0 && ch.link.t.room() > 0 { // else an acknowledgement will come first
 		at = ch.announceAt
 	}
 	if ss := ch.session; ss != nil {

@@ -1,16 +1,11 @@
 package pebble
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	iofs "io/fs"
 	"sync"
 	"time"
 
 	lsm "github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // A failure is the first error of a store. Pebble's background goroutines set
@@ -36,51 +31,6 @@ func (f *failure) get() error {
 		return f.err
 	default:
 		return nil
-	}
-}
-
-// A gate stands between pebble and the files. It shuts at the first failure:
-// pebble retries in the background and trusts its logger to end the process
-// where it cannot go on, and neither may touch files that another store has
-// opened in the meantime.
-type gate struct {
-	vfs.FS
-	lock *onceCloser
-}
-
-func newGate(fs vfs.FS, f *failure) *gate {
-	return &gate{FS: errorfs.Wrap(fs, errorfs.InjectorFunc(func(errorfs.Op) error { return f.get() }))}
-}
-
-// Lock remembers the lock, so that a failed store can give its directory back
-// although pebble does not.
-func (g *gate) Lock(name string) (io.Closer, error) {
-	lock, err := g.FS.Lock(name)
-	switch {
-	case errors.Is(err, iofs.ErrPermission) || errors.Is(err, iofs.ErrNotExist):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%w (%w)", ErrInUse, err)
-	}
-	g.lock = &onceCloser{c: lock}
-	return g.lock, nil
-}
-
-type onceCloser struct {
-	once sync.Once
-	c    io.Closer
-	err  error
-}
-
-func (o *onceCloser) Close() error {
-	o.once.Do(func() { o.err = o.c.Close() })
-	return o.err
-}
-
-// unlock gives the directory back after a failure.
-func (g *gate) unlock() {
-	if g.lock != nil {
-		_ = g.lock.Close()
 	}
 }
 

@@ -25,10 +25,10 @@ const (
 const spaceClasses = "dlprs"
 
 const (
-	prefixLen   = 1 + 4           // class and space number
-	idSeqLen    = 32 + 8          // what the rows of all indexes end with
-	shortLen    = prefixLen + 8   // the rows of one short name share so much
-	dotLen      = prefixLen + 32  // … of one author
+	prefixLen   = 1 + 4             // class and space number
+	idSeqLen    = 32 + 8            // what the rows of all indexes end with
+	shortLen    = prefixLen + 8     // the rows of one short name share so much
+	dotLen      = prefixLen + 32    // … of one author
 	registerEnd = 32 + 8 + idSeqLen // author, version, id, seq
 )
 
@@ -89,9 +89,12 @@ func keyID(key []byte) *codec.ID { return (*codec.ID)(key[len(key)-idSeqLen:]) }
 // after returns the first key above all keys with the prefix, which does not
 // consist of 0xff alone.
 func after(prefix []byte) []byte {
-	end := bytes.TrimRight(prefix, "\xff")
-	end = bytes.Clone(end)
-	end[len(end)-1]++
+	n := len(prefix)
+	for prefix[n-1] == 0xff {
+		n--
+	}
+	end := bytes.Clone(prefix[:n])
+	end[n-1]++
 	return end
 }
 
