@@ -205,6 +205,14 @@ func (p *Plan) nodes(s *Scenario) {
 	}
 }
 
+// bootSeed is a node's entropy at a restart.
+func (p *Plan) bootSeed(node uint32, boot uint64) (seed [32]byte) {
+	for k := uint64(0); k < 4; k++ {
+		binary.LittleEndian.PutUint64(seed[8*k:], p.draw(uint64(node), drawSeed, boot<<8|k))
+	}
+	return seed
+}
+
 func (p *Plan) genesis(s *Scenario) {
 	g := codec.Genesis{Owner: p.Nodes[0].Peer, ValueMax: codec.ValueInlineMax, Name: s.Name}
 	if len(g.Name) > codec.TextMax {

@@ -152,9 +152,7 @@ func (w *World) open(n *simNode) error {
 	cfg := w.plan.Nodes[n.index]
 	cfg.Boot = n.boot
 	if n.boot > 0 {
-		for k := uint64(0); k < 4; k++ {
-			binary.LittleEndian.PutUint64(cfg.Seed[8*k:], w.plan.draw(uint64(n.index), drawSeed, n.boot<<8|k))
-		}
+		cfg.Seed = w.plan.bootSeed(n.index, n.boot)
 	}
 	if n.store == nil {
 		st, err := w.stores.Open(n.index)

@@ -10,7 +10,9 @@ package host
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,10 +112,6 @@ func runInChild() (int, error) {
 			return 0, fmt.Errorf("building the library: %w", err)
 		}
 	}
-	// Looking at the file also tells go test that its result depends on it.
-	if _, err := os.Stat(path); err != nil {
-		return 0, err
-	}
 	child := exec.Command(os.Args[0], os.Args[1:]...)
 	child.Env = append(os.Environ(), childVariable+"=1", pathVariable+"="+path)
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
@@ -153,9 +151,23 @@ func (b rapBytes) String() string { return string(unsafe.Slice(b.ptr, b.len)) }
 
 func data(text string) (*byte, uintptr) { return unsafe.StringData(text), uintptr(len(text)) }
 
+// dependOnLibrary looks at the library and its sources. Go remembers what files a
+// test looks at and runs it again when they change; nothing else ties these tests
+// to what they test.
+var dependOnLibrary = sync.OnceValue(func() error {
+	_, err := os.Stat(os.Getenv(pathVariable))
+	for _, folder := range []string{"../../capi", "../../codec", "../../engine"} {
+		err = errors.Join(err, filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }))
+	}
+	return err
+})
+
 // open opens a machine that is closed at the end of the test.
 func open(t *testing.T, kind, config string, host *rapHost) uint64 {
 	t.Helper()
+	if err := dependOnLibrary(); err != nil {
+		t.Fatal(err)
+	}
 	var handle uint64
 	var text [errorMax]byte
 	ptr, length := data(config)

@@ -83,7 +83,8 @@ def test_inherited_handle_in_forked_child(program: Program) -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         thread.join()
         print(handle.step(b"parent"))
-        """
+        """,
+        *("-W", "ignore::DeprecationWarning"),  # Python 3.12 warns of the fork itself
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == [*["worded"] * 4, "5", "1", "7", "b'parent'"]

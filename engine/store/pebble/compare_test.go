@@ -13,7 +13,10 @@ import (
 	"github.com/intersubjective/rapprochement/engine/store/storetest"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "replay the random history of this seed")
+var (
+	seedFlag   = flag.Uint64("seed", 0, "replay the random history of this seed")
+	roundsFlag = flag.Int("rounds", 20, "how many random histories each test tries")
+)
 
 // seeds are those to try: the one that was asked for, or some new ones.
 func seeds(n int) []uint64 {
@@ -60,11 +63,7 @@ func openSmall(t *testing.T) (store.Store, func() store.Store) {
 }
 
 func TestSameAsMemory(t *testing.T) {
-	steps := 300
-	if testing.Short() {
-		steps = 80
-	}
-	for _, seed := range seeds(4) {
-		storetest.Compare(t, seed, steps, openMemory, openSmall)
+	for _, seed := range seeds(max(1, *roundsFlag/5)) {
+		storetest.Compare(t, seed, 300, openMemory, openSmall)
 	}
 }

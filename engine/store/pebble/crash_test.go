@@ -3,6 +3,7 @@ package pebble_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -70,11 +71,7 @@ func (h *history) wantCommit(t *testing.T, fs vfs.FS, first, last int64) {
 // A power loss at any operation on the files keeps what was synced and whole
 // commits after it.
 func TestPowerLoss(t *testing.T) {
-	rounds := 60
-	if testing.Short() {
-		rounds = 15
-	}
-	for _, seed := range seeds(rounds) {
+	for _, seed := range seeds(*roundsFlag) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { testPowerLoss(t, seed) })
 	}
 }
@@ -130,11 +127,7 @@ func TestEmptyCommitSyncs(t *testing.T) {
 // An error of any operation on the files, once or from then on, sticks; opening
 // again finds a commit no older than the last synced one.
 func TestFileErrors(t *testing.T) {
-	rounds := 100
-	if testing.Short() {
-		rounds = 25
-	}
-	for _, seed := range seeds(rounds) {
+	for _, seed := range seeds(*roundsFlag) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { testFileErrors(t, seed) })
 	}
 }
@@ -185,4 +178,81 @@ func wantStuck(t *testing.T, s *pebble.Store, err error) {
 			t.Fatalf("Commit returned %v after %v", again, err)
 		}
 	}
+}
+
+// Damaged files are an error, or something that was committed; never a panic.
+func TestDamagedFiles(t *testing.T) {
+	for _, seed := range seeds(*roundsFlag) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { testDamagedFiles(t, seed) })
+	}
+}
+
+func testDamagedFiles(t *testing.T, seed uint64) {
+	h := newHistory(t, seed)
+	mem := vfs.NewMem()
+	s, err := pebble.Open("db", small(mem))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.run(s, 60); err != nil {
+		t.Fatal(err)
+	}
+	closing(t, s)
+	name, how := damage(t, mem, h.Rand)
+	if s, err = pebble.Open("db", small(mem)); err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }() // may have failed
+	dump := h.Dump(s)
+	if s.Check() == nil && s.Commit(true) == nil && !slices.Contains(h.states, dump) {
+		t.Fatalf("%s of %s shows what never was:\n%s", how, name, dump)
+	}
+}
+
+// damage does something bad to one file.
+func damage(t *testing.T, fs vfs.FS, rng *rand.Rand) (name, how string) {
+	names, err := fs.List("db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	name = names[rng.IntN(len(names))]
+	path := fs.PathJoin("db", name)
+	file, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	switch rng.IntN(4) {
+	case 0:
+		how, data = "truncation", data[:rng.IntN(len(data)+1)]
+	case 1:
+		how = "a flipped bit"
+		if len(data) > 0 {
+			data[rng.IntN(len(data))] ^= 1 << rng.IntN(8)
+		}
+	case 2:
+		how = "garbage"
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+	default:
+		how = "removal"
+		if err := fs.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		return name, how
+	}
+	file, err = fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return name, how
 }

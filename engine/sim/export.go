@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/sim/links"
+)
+
+// PlanData is a plan for drivers in other languages: everything a run depends
+// on, as plain data. Times are nanoseconds.
+type PlanData struct {
+	Name     string       `cbor:"name"`
+	Seed     uint64       `cbor:"seed"`
+	Duration int64        `cbor:"duration"`
+	Stop     bool         `cbor:"stop"`
+	Sample   int64        `cbor:"sample"`
+	Genesis  []byte       `cbor:"genesis"`
+	Space    []byte       `cbor:"space"`
+	Nodes    []NodeData   `cbor:"nodes"`
+	Links    [][2]uint32  `cbor:"links"`
+	Network  NetworkData  `cbor:"network"`
+	Uplink   [2]int64     `cbor:"uplink"` // bytes per second and queue bytes
+	Downlink [2]int64     `cbor:"downlink"`
+	Actions  []ActionData `cbor:"actions"`
+}
+
+// NodeData is a node's configuration, as the C interface takes it, without the
+// boot that changes at every restart. Seeds holds the seeds of later boots.
+type NodeData struct {
+	Config engine.Settings `cbor:"config"`
+	Seeds  [][]byte        `cbor:"seeds"`
+}
+
+// NetworkData is a latency model and the parameters of all links.
+type NetworkData struct {
+	Model        string  `cbor:"model"`
+	Minimum      int64   `cbor:"minimum"`
+	Second       int64   `cbor:"second"` // maximum, mean or median
+	Sigma        uint32  `cbor:"sigma"`
+	Sites        int     `cbor:"sites"`
+	Delays       []int64 `cbor:"delays"` // one way, row = from
+	Delay        int64   `cbor:"delay"`
+	Jitter       int64   `cbor:"jitter"`
+	Loss         uint32  `cbor:"loss"`
+	Duplicate    uint32  `cbor:"duplicate"`
+	Reorder      uint32  `cbor:"reorder"`
+	ReorderDelay int64   `cbor:"reorder_delay"`
+	Bandwidth    int64   `cbor:"bandwidth"`
+	Queue        int64   `cbor:"queue"`
+}
+
+// ActionData is one action. Kinds have the numbers of [ActionKind].
+type ActionData struct {
+	_       struct{} `cbor:",toarray"`
+	At      int64
+	Kind    uint8
+	Node    uint32
+	Event   []byte
+	Nodes   []uint32
+	OneWay  bool
+	Store   uint8
+	Shift   int64
+	Drift   int64
+	Network *NetworkData
+	Commit  uint64
+}
+
+// bootsExported is how many restarts of one node another driver can follow.
+const bootsExported = 16
+
+// Export turns a plan into data.
+func (p *Plan) Export() (*PlanData, error) {
+	space := p.space()
+	d := &PlanData{
+		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, Sample: p.Sample,
+		Genesis: p.Genesis, Space: space[:], Links: p.Links, Network: networkData(p.Model, p.Params),
+		Uplink:   [2]int64{p.Uplink.BytesPerSecond, p.Uplink.QueueBytes},
+		Downlink: [2]int64{p.Downlink.BytesPerSecond, p.Downlink.QueueBytes},
+	}
+	for i := range p.Nodes {
+		n := NodeData{Config: p.Nodes[i].Settings()}
+		for boot := uint64(1); boot <= bootsExported; boot++ {
+			seed := p.bootSeed(uint32(i), boot)
+			n.Seeds = append(n.Seeds, seed[:])
+		}
+		d.Nodes = append(d.Nodes, n)
+	}
+	for i := range p.Actions {
+		a := &p.Actions[i]
+		data := ActionData{
+			At: a.At, Kind: uint8(a.Kind), Node: a.Node, Nodes: a.Nodes, OneWay: a.OneWay,
+			Store: uint8(a.Store), Shift: a.Shift, Drift: a.Drift, Commit: a.Commit,
+		}
+		if a.Kind == Give {
+			var err error
+			if data.Event, err = codec.AppendEvent(nil, codec.Now{}, a.Event); err != nil {
+				return nil, err
+			}
+		}
+		if a.Kind == SetLinks {
+			n := networkData(a.Model, *a.Params)
+			data.Network = &n
+		}
+		d.Actions = append(d.Actions, data)
+	}
+	return d, nil
+}
+
+func networkData(model links.Model, p links.Params) NetworkData {
+	d := NetworkData{
+		Delay: p.Delay, Jitter: p.Jitter, Loss: p.Loss, Duplicate: p.Duplicate, Reorder: p.Reorder,
+		ReorderDelay: p.ReorderDelay, Bandwidth: p.Bandwidth.BytesPerSecond, Queue: p.Bandwidth.QueueBytes,
+	}
+	switch m := model.(type) {
+	case links.Constant:
+		d.Model, d.Minimum = "constant", m.Delay
+	case links.Uniform:
+		d.Model, d.Minimum, d.Second = "uniform", m.Lo, m.Hi
+	case links.Exponential:
+		d.Model, d.Minimum, d.Second = "exponential", m.Minimum, m.Mean
+	case links.LogNormal:
+		d.Model, d.Minimum, d.Second, d.Sigma = "lognormal", m.Minimum, m.Median, m.Sigma
+	case *links.Matrix:
+		d.Model, d.Sites = "matrix", m.Sites()
+		for i := 0; i < d.Sites; i++ {
+			for j := 0; j < d.Sites; j++ {
+				d.Delays = append(d.Delays, m.Between(i, j))
+			}
+		}
+	}
+	return d
+}

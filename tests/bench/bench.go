@@ -1,0 +1,38 @@
+package main
+
+import (
+	"flag"
+	"strings"
+)
+
+// A measurement prints figures whose names start with its own.
+type measurement struct {
+	name string
+	run  func(rounds int) error
+}
+
+var measurements = []measurement{
+	{"world_records_per_s", worldRecords},
+}
+
+func bench(flags *flag.FlagSet, args []string) error {
+	only := flags.String("only", "", "measure only figures whose `name` starts like this")
+	rounds := flags.Int("rounds", 5, "repetitions of each measurement; the median is printed")
+	profile := flags.String("cpuprofile", "", "write a CPU profile to this `file`, for go tool pprof")
+	_ = flags.Parse(args) // exits by itself
+	return profiled(*profile, func() error {
+		for _, m := range measurements {
+			if !strings.HasPrefix(m.name, *only) {
+				continue
+			}
+			progress("measuring %s", m.name)
+			if err := m.run(*rounds); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func determinism(flags *flag.FlagSet, args []string) error { return nil }
+func audit(flags *flag.FlagSet, args []string) error { return nil }
