@@ -1,6 +1,10 @@
 package codec
 
-import "crypto/sha256"
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+)
 
 // A batch is many records of one space on the wire: groups by author, versions
 // and times as differences, and nothing that the receiver can recompute (value
@@ -95,6 +99,7 @@ type BatchReader struct {
 	version uint64
 	clock   uint64
 	done    bool
+	scratch Record
 }
 
 // NewBatchReader reads the batch of one space in data, which must hold nothing
@@ -106,13 +111,52 @@ func NewBatchReader(space ID, data []byte) *BatchReader {
 }
 
 // Next reads the next record, rebuilds its header and computes its id. It
-// checks everything but the signature. Value and Sig are filled; r.Raw is a new
-// slice, the other slices alias the batch or r.Raw.
+// checks everything but the signature. All fields are filled, and none of them
+// aliases the batch.
 func (b *BatchReader) Next(r *Record) bool {
+	start, ok := b.fields(r)
+	if ok {
+		b.complete(r, start)
+	}
+	return ok && b.c.err == nil
+}
+
+// Share is Next for readers that have met most records before. known returns
+// the checked record that has a signature, nil if there is none; where it says
+// the same as the batch, byte for byte, it is the answer, and nothing is
+// computed. Share returns nil where Next returns false.
+func (b *BatchReader) Share(known func(*Signature) *Record) *Record {
+	start, ok := b.fields(&b.scratch)
+	if !ok {
+		return nil
+	}
+	if old := known(&b.scratch.Sig); old != nil && b.scratch.saysSame(old) {
+		return old
+	}
+	r := new(Record)
+	*r = b.scratch
+	if b.complete(r, start); b.c.err != nil {
+		return nil
+	}
+	return r
+}
+
+// saysSame reports whether a record just read, which has no value hash yet, is
+// a complete one. It may miss that of records with long lists, never more.
+func (r *Record) saysSame(old *Record) bool {
+	return r.Sig == old.Sig && r.Version == old.Version && r.Time == old.Time && r.Kind == old.Kind &&
+		r.Codec == old.Codec && r.ValueLen == old.ValueLen && (r.Value != nil || r.ValueHash == old.ValueHash) &&
+		bytes.Equal(r.Value, old.Value) && bytes.Equal(r.Key, old.Key) &&
+		r.Author == old.Author && r.Space == old.Space && r.Grant == old.Grant &&
+		slices.Equal(r.Refs, old.Refs) && len(r.Supersedes)+len(old.Supersedes) == 0
+}
+
+// fields reads what the batch says of the next record, from byte start on.
+func (b *BatchReader) fields(r *Record) (start int, ok bool) {
 	for b.left == 0 {
 		if b.c.err != nil || b.groups == 0 {
 			b.finish()
-			return false
+			return 0, false
 		}
 		b.groups--
 		b.group()
@@ -120,10 +164,11 @@ func (b *BatchReader) Next(r *Record) bool {
 	b.left--
 	if b.count++; b.count > BatchRecordsMax {
 		b.c.refuse("records", b.c.pos, "more than %d in one batch", BatchRecordsMax)
-		return false
+		return 0, false
 	}
+	start = b.c.pos
 	b.record(r)
-	return b.c.err == nil
+	return start, b.c.err == nil
 }
 
 func (b *BatchReader) finish() {
@@ -178,7 +223,6 @@ func (b *BatchReader) record(r *Record) {
 			c.refuse("record", start, "10 fields where 7 say the same")
 		}
 	}
-	b.complete(r, start)
 }
 
 func (b *BatchReader) value(r *Record) {
@@ -199,25 +243,24 @@ func (b *BatchReader) value(r *Record) {
 		}
 	default:
 		r.Value = c.bytes("value", ValueInlineMax)
-		if c.err == nil {
-			r.ValueLen, r.ValueHash = uint64(len(r.Value)), sha256.Sum256(r.Value)
-		}
+		r.ValueLen = uint64(len(r.Value))
 	}
 }
 
-// complete rebuilds the header that the author signed.
+// complete rebuilds the header that the author signed. Header and value get
+// memory of their own: the frame belongs to somebody else.
 func (b *BatchReader) complete(r *Record, start int) {
-	if b.c.err != nil {
-		return
-	}
 	if r.Version > VersionMax {
 		b.c.refuse("version", start, "out of range")
 		return
 	}
+	if r.Value != nil {
+		r.ValueHash = sha256.Sum256(r.Value)
+	}
 	key := r.Key
-	r.Raw = AppendHeader(make([]byte, 0, 160+len(key)+len(r.Refs)*34), &r.Header)
-	if len(r.Raw) > HeaderMax {
-		b.c.refuse("record", start, "header of %d bytes", len(r.Raw))
+	raw := AppendHeader(make([]byte, 0, 160+len(key)+len(r.Refs)*34+len(r.Value)), &r.Header)
+	if len(raw) > HeaderMax {
+		b.c.refuse("record", start, "header of %d bytes", len(raw))
 		return
 	}
 	if err := r.Header.check(&b.c); err != nil {
@@ -227,8 +270,14 @@ func (b *BatchReader) complete(r *Record, start int) {
 		b.c.refuse("value", start, "%v", err)
 		return
 	}
-	// The key must not keep a whole frame alive.
+	r.Raw = raw[:len(raw):len(raw)]
+	if r.Value != nil {
+		r.Value = append(raw, r.Value...)[len(raw):]
+	}
 	at := r.keyOffset()
 	r.Key = Key(r.Raw[at : at+len(key) : at+len(key)])
+	if len(r.Supersedes) > 0 { // prefixes are slices too
+		r.Header, _ = ParseHeader(r.Raw) // cannot fail: just written and checked
+	}
 	r.ID = sha256.Sum256(r.Raw)
 }

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"encoding/hex"
 	"reflect"
 	"slices"
@@ -66,19 +65,52 @@ func TestBatchedSizeIsABound(t *testing.T) {
 	}
 }
 
-// What a reader hands out must not hold on to the frame, but for the value.
-func TestBatchKeyDoesNotAliasInput(t *testing.T) {
-	rec, _ := NewRecord(Header{Kind: KindPut, Version: 1, Key: MustKey("kkkk"), Codec: CodecRaw}, []byte("v"))
-	data := AppendBatch(nil, []*Record{rec})
-	got, err := readBatch(ID{}, data)
-	if err != nil {
-		t.Fatal(err)
+// What a reader hands out must not hold on to the frame.
+func TestBatchDoesNotAliasInput(t *testing.T) {
+	r := newRand("aliases", 0)
+	for range 200 {
+		rec := randomRecord(r)
+		data := AppendBatch(nil, []*Record{rec})
+		got, err := readBatch(rec.Space, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(data)
+		if !reflect.DeepEqual(got[0], rec) {
+			t.Fatalf("%+v\nbecame %+v", rec, got[0])
+		}
 	}
-	for i := range data {
-		data[i] = 0
+}
+
+// Share answers with the known record exactly when Next would read that one.
+func TestBatchShare(t *testing.T) {
+	r := newRand("shares", 0)
+	shared := 0
+	for range 500 {
+		rec := randomRecord(r)
+		data := AppendBatch(nil, []*Record{rec})
+		// One flipped bit: mostly refused, else another record or signature.
+		if r.IntN(2) == 0 {
+			data[r.IntN(len(data))] ^= 1 << r.IntN(8)
+		}
+		want, wantErr := readBatch(rec.Space, data)
+		b := NewBatchReader(rec.Space, data)
+		got := b.Share(func(*Signature) *Record { return rec })
+		if got == nil {
+			if len(want) != 0 || b.Err().Error() != wantErr.Error() {
+				t.Fatalf("Share: %v, Next: %v", b.Err(), wantErr)
+			}
+			continue
+		}
+		if len(want) != 1 || !reflect.DeepEqual(got, want[0]) {
+			t.Fatalf("Share: %+v, Next: %+v", got, want)
+		}
+		if got == rec {
+			shared++
+		}
 	}
-	if got[0].Key.String() != "kkkk" || !bytes.Equal(got[0].Raw, rec.Raw) {
-		t.Error("key or header changed with the input")
+	if shared < 100 {
+		t.Errorf("%d of 500 shared", shared)
 	}
 }
 

@@ -5,9 +5,11 @@ type writer struct{ b []byte }
 
 func (w *writer) head(major byte, arg uint64) {
 	m := major << 5
-	switch shortestWidth(arg) {
-	case 0:
+	if arg < 24 { // most heads
 		w.b = append(w.b, m|byte(arg))
+		return
+	}
+	switch shortestWidth(arg) {
 	case 1:
 		w.b = append(w.b, m|24, byte(arg))
 	case 2:

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"math"
 	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
@@ -195,4 +196,27 @@ func (m Message) Decode(into any) error {
 		c.err.What += " " + typeName(into)
 	}
 	return err
+}
+
+// Records decodes a Records message as [Message.Decode] does, without the
+// detour and without copying: Batch aliases the body.
+func (m Message) Records() (v Records, err error) {
+	c := newCursor("message", m.Body)
+	c.exactArray("", 3)
+	v.Index, v.Session, v.Batch = c.uint("", math.MaxUint64), c.int(""), c.bytes("", math.MaxInt)
+	if c.end() != nil {
+		err = m.Decode(&v) // which says what is wrong, and where
+	}
+	return v, err
+}
+
+// Have is [Message.Records] for Have messages: Short aliases the body.
+func (m Message) Have() (v Have, err error) {
+	c := newCursor("message", m.Body)
+	c.exactArray("", 2)
+	v.Index, v.Short = c.uint("", math.MaxUint64), c.bytes("", math.MaxInt)
+	if c.end() != nil {
+		err = m.Decode(&v)
+	}
+	return v, err
 }

@@ -30,8 +30,8 @@ func (n *Node) Admit(link uint64, peer codec.PeerID, id codec.ID, batch []byte) 
 	for more := true; more; {
 		n.batch = n.batch[:0]
 		for more = len(n.batch) < batchRecordsVerify; more; {
-			rec := new(codec.Record)
-			if more = r.Next(rec); !more {
+			rec := n.next(r)
+			if more = rec != nil; !more {
 				break
 			}
 			n.candidate(sp, rec, link, peer, &got)
@@ -46,6 +46,17 @@ func (n *Node) Admit(link uint64, peer codec.PeerID, id codec.ID, batch []byte) 
 	}
 	n.stale = n.stale[:0]
 	return got
+}
+
+// next reads a record, or recognises one that was verified before.
+func (n *Node) next(r *codec.BatchReader) *codec.Record {
+	if n.shared != nil {
+		return r.Share(n.shared.known)
+	}
+	if rec := new(codec.Record); r.Next(rec) {
+		return rec
+	}
+	return nil
 }
 
 // A candidate has passed every check but its signature.
@@ -186,7 +197,7 @@ func (n *Node) verify(batch []candidate) {
 	if n.shared != nil {
 		for _, i := range n.checking {
 			if rec := batch[i].rec; rec != nil {
-				n.shared.verified.put(rec.ID, rec.Sig)
+				n.shared.noteVerified(rec)
 			}
 		}
 	}

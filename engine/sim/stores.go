@@ -26,21 +26,4 @@ func (m *memoryStores) Crash(_ uint32, st store.Store, fate StoreFate, x uint64)
 	return s.Crash(s.Unsynced()), nil
 }
 
-// A fragile store fails when the world says so.
-type fragile struct {
-	store.Store
-	left uint64 // commits until it fails, 0 for never
-}
-
 var errStoreFault = errors.New("sim: the store fails here")
-
-// Commit implements store.Store.
-func (f *fragile) Commit(sync bool) error {
-	if f.left > 0 {
-		if f.left--; f.left == 0 {
-			f.left = 1 // and so does every later commit
-			return errStoreFault
-		}
-	}
-	return f.Store.Commit(sync)
-}

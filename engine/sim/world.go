@@ -47,7 +47,7 @@ type Stores interface {
 type simNode struct {
 	index  uint32
 	node   *engine.Node // nil while it is down
-	store  *fragile
+	store  *store.Faulty
 	boot   uint64
 	audits []uint64 // of earlier boots
 	paused bool
@@ -159,7 +159,7 @@ func (w *World) open(n *simNode) error {
 		if err != nil {
 			return err
 		}
-		n.store = &fragile{Store: st}
+		n.store = &store.Faulty{Store: st, Err: errStoreFault}
 	}
 	node, err := engine.Open(cfg, n.store, engine.Options{Shared: w.shared, Observer: &observer{w, n}})
 	if err != nil {
@@ -459,7 +459,7 @@ func (w *World) perform(a *Action) {
 	case SetLinks:
 		w.setLinks(a)
 	case FailStore:
-		n.store.left = max(a.Commit, 1)
+		n.store.FailAt = n.store.Commits + max(a.Commit, 1)
 	case Leave:
 		w.leave(n)
 	}
@@ -524,7 +524,7 @@ func (w *World) breakStore(n *simNode, fate StoreFate) {
 	if err != nil {
 		panic(err) // a store that cannot be crashed is a bug of the world
 	}
-	n.store = &fragile{Store: next}
+	n.store = &store.Faulty{Store: next, Err: errStoreFault}
 }
 
 // leave closes a node in good order.
@@ -541,7 +541,7 @@ func (w *World) restart(n *simNode) {
 	if n.node != nil {
 		return
 	}
-	if n.store.left > 0 {
+	if n.store.FailAt > 0 {
 		w.breakStore(n, StoreKept)
 	}
 	n.boot++

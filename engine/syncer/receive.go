@@ -75,14 +75,14 @@ func (s *Syncer) orderFree(l *link, m codec.Message) bool {
 	var index uint64
 	switch m.Kind {
 	case codec.MsgRecords:
-		var r codec.Records
-		if m.Decode(&r) != nil || r.Session != 0 {
+		r, err := m.Records()
+		if err != nil || r.Session != 0 {
 			return false
 		}
 		index = r.Index
 	case codec.MsgHave:
-		var h codec.Have
-		if m.Decode(&h) != nil {
+		h, err := m.Have()
+		if err != nil {
 			return false
 		}
 		index = h.Index
@@ -114,9 +114,17 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 	case codec.MsgSpaces:
 		return decoded(m, func(v *codec.Spaces) error { return s.onSpaces(l, v) })
 	case codec.MsgRecords:
-		return decoded(m, func(v *codec.Records) error { return s.onRecords(l, v) })
+		v, err := m.Records()
+		if err != nil {
+			return err
+		}
+		return s.onRecords(l, &v)
 	case codec.MsgHave:
-		return decoded(m, func(v *codec.Have) error { return s.onHave(l, v) })
+		v, err := m.Have()
+		if err != nil {
+			return err
+		}
+		return s.onHave(l, &v)
 	case codec.MsgWant:
 		return decoded(m, func(v *codec.Want) error { return s.onWant(l, v) })
 	case codec.MsgEager:
