@@ -107,12 +107,41 @@ func (m *nodeMachine) step(dst []byte, now codec.Now, group []codec.Event, index
 	return dst, err
 }
 
-// Columns answers "audit" with the node's audit chain.
+// Columns answers, without a step, "audit" with the node's audit chain, "spaces"
+// with what it holds and "counters" with its accounts.
 func (m *nodeMachine) Columns(query []byte) ([]Column, error) {
-	if string(query) != "audit" {
-		return nil, fmt.Errorf("capi: a node has no table %q, only audit", query)
+	switch string(query) {
+	case "audit":
+		return []Column{{"audit", []uint64{m.node.Audit()}}}, nil
+	case "spaces":
+		return m.spaces(), nil
+	case "counters":
+		return counterColumns(m.node.Counters()), nil
 	}
-	return []Column{{"audit", []uint64{m.node.Audit()}}}, nil
+	return nil, withCode(codeBadEvent, fmt.Errorf("capi: a node has no table %q, only audit, spaces and counters", query))
+}
+
+func (m *nodeMachine) spaces() []Column {
+	var ids, summaries [][32]byte
+	var counts []uint64
+	m.node.Spaces(func(id codec.ID) {
+		summary, count := m.node.Summary(id)
+		ids, summaries, counts = append(ids, id), append(summaries, summary), append(counts, count)
+	})
+	return []Column{{"space", ids}, {"records", counts}, {"summary", summaries}}
+}
+
+func counterColumns(c *codec.Counters) []Column {
+	one := func(name string, v uint64) Column { return Column{name, []uint64{v}} }
+	return []Column{
+		one("frames_in", c.FramesIn), one("frames_out", c.FramesOut),
+		one("bytes_in", c.BytesIn), one("bytes_out", c.BytesOut),
+		one("bytes_reconcile", c.BytesReconcile), one("bytes_records", c.BytesRecords),
+		one("bytes_control", c.BytesControl), one("bytes_resent", c.BytesResent),
+		one("records_in", c.RecordsIn), one("useful", c.Useful), one("duplicate", c.Duplicate),
+		one("refused", c.Refused), one("verified", c.Verified),
+		one("sessions", c.Sessions), one("rounds", c.Rounds),
+	}
 }
 
 func (m *nodeMachine) Close() error { return m.node.Close() }

@@ -29,6 +29,7 @@ func openTool(config []byte, _ *Host) (Machine, error) {
 type toolRequest struct {
 	Op         string            `cbor:"op"`
 	Scenario   string            `cbor:"scenario"`
+	Seed       *uint64           `cbor:"seed"`
 	Files      map[string][]byte `cbor:"files"`
 	Data       []byte            `cbor:"data"`
 	Passphrase []byte            `cbor:"passphrase"`
@@ -37,10 +38,11 @@ type toolRequest struct {
 
 // A toolAnswer is a CBOR map with the fields that the request asked for.
 type toolAnswer struct {
-	Plan       *sim.PlanData `cbor:"plan,omitempty"`
-	Data       []byte        `cbor:"data,omitempty"`
-	Text       string        `cbor:"text,omitempty"`
-	Strategies []string      `cbor:"strategies,omitempty"`
+	Info       *sim.ScenarioInfo `cbor:"info,omitempty"`
+	Plan       *sim.PlanData     `cbor:"plan,omitempty"`
+	Data       []byte            `cbor:"data,omitempty"`
+	Text       string            `cbor:"text,omitempty"`
+	Strategies []string          `cbor:"strategies,omitempty"`
 }
 
 func (tool) Step(dst, events []byte) ([]byte, error) {
@@ -68,7 +70,13 @@ func (tool) Step(dst, events []byte) ([]byte, error) {
 
 func (r *toolRequest) answer() (*toolAnswer, error) {
 	switch r.Op {
-	case "compile": // scenario and files → plan
+	case "check": // scenario → info
+		s, err := sim.ParseScenario(r.Scenario)
+		if err != nil {
+			return nil, err
+		}
+		return &toolAnswer{Info: s.Info()}, nil
+	case "compile": // scenario, seed and files → plan
 		return r.compile()
 	case "peer": // data: an Ed25519 seed → data: the public key
 		seed, err := r.seed()
@@ -101,11 +109,8 @@ func (r *toolRequest) seed() (*[32]byte, error) {
 }
 
 func (r *toolRequest) compile() (*toolAnswer, error) {
-	s, err := sim.ParseScenario(r.Scenario)
-	if err != nil {
-		return nil, err
-	}
-	p, err := sim.Compile(s, r.Files)
+	o := sim.Origin{Scenario: r.Scenario, Seed: r.Seed, Files: r.Files}
+	p, err := o.Plan()
 	if err != nil {
 		return nil, err
 	}

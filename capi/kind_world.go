@@ -8,6 +8,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/sim"
+	"github.com/intersubjective/rapprochement/engine/sim/disks"
 )
 
 func init() { kinds["world"] = openWorld }
@@ -22,10 +23,15 @@ func openWorld(config []byte, _ *Host) (Machine, error) {
 	if err := codec.Unmarshal("world config", config, &o); err != nil {
 		return nil, withCode(codeBadConfig, err)
 	}
-	if o.Store != "" && o.Store != "memory" {
-		return nil, withCode(codeBadConfig, fmt.Errorf("capi: worlds have no store %q, only memory", o.Store))
+	var stores sim.Stores
+	switch o.Store {
+	case "", "memory":
+	case "pebble":
+		stores = disks.New()
+	default:
+		return nil, withCode(codeBadConfig, fmt.Errorf("capi: worlds have no store %q, only memory and pebble", o.Store))
 	}
-	d, err := sim.OpenDriver(o, nil)
+	d, err := sim.OpenDriver(o, stores)
 	if err != nil {
 		return nil, withCode(codeBadConfig, err)
 	}

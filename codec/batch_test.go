@@ -109,7 +109,7 @@ func TestBatchShare(t *testing.T) {
 			shared++
 		}
 	}
-	if shared < 100 {
+	if shared < 50 { // those with long lists are not
 		t.Errorf("%d of 500 shared", shared)
 	}
 }

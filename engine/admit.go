@@ -27,24 +27,17 @@ const batchRecordsVerify = 256
 func (n *Node) Admit(link uint64, peer codec.PeerID, id codec.ID, batch []byte) (got syncer.Admission) {
 	sp := n.spaces[id]
 	r := codec.NewBatchReader(id, batch)
-	for more := true; more; {
-		n.batch = n.batch[:0]
-		for more = len(n.batch) < batchRecordsVerify; more; {
-			rec := n.next(r)
-			if more = rec != nil; !more {
-				break
-			}
-			n.candidate(sp, rec, link, peer, &got)
-			more = len(n.batch) < batchRecordsVerify
+	for rec := n.next(r); rec != nil; rec = n.next(r) {
+		n.candidate(sp, rec, link, peer, &got)
+		// A grant or cut counts for what follows it in the batch.
+		if rec.Kind == codec.KindGrant || rec.Kind == codec.KindCut || len(n.batch) == batchRecordsVerify {
+			n.admitBatch(sp, link, &got)
 		}
-		full := len(n.batch) >= batchRecordsVerify
-		n.admitBatch(sp, link, &got)
-		more = full
 	}
+	n.admitBatch(sp, link, &got)
 	if err := r.Err(); err != nil {
-		got.Err = err
+		got.Blame(codec.FaultRecord, err)
 	}
-	n.stale = n.stale[:0]
 	return got
 }
 
@@ -76,13 +69,15 @@ func (n *Node) candidate(sp *space, rec *codec.Record, link uint64, peer codec.P
 		return
 	}
 	switch err := sp.allows(rec); {
+	case err == nil:
+		n.batch = append(n.batch, candidate{rec, short})
 	case errors.Is(err, errPending):
 		n.remember(sp, rec, short, link)
-	case err != nil:
-		n.refuse(rec.ID, err)
-		got.Err = fmt.Errorf("record %s: %w", rec.ID.Short(), err)
 	default:
-		n.batch = append(n.batch, candidate{rec, short})
+		n.refuse(rec.ID, err)
+		if !errors.Is(err, errHidden) { // who has not seen the cut is not to blame
+			got.Blame(codec.FaultRecord, fmt.Errorf("record %s: %w", rec.ID.Short(), err))
+		}
 	}
 }
 
@@ -97,30 +92,44 @@ func (sp *space) allows(rec *codec.Record) error {
 		if !owner {
 			return errors.New("only the owner grants and cuts")
 		}
-		return checkControl(rec)
-	}
-	if sp.genesis.Write == codec.WriteOpen || owner {
-		return nil
+		return sp.checkControl(rec)
 	}
 	if rec.Grant.IsZero() {
-		return errors.New("names no grant in a space of members")
+		if sp.genesis.Write == codec.WriteMembers && !owner {
+			return errors.New("names no grant in a space of members")
+		}
+		return sp.checkCuts(rec, 0)
 	}
+	// Even where nobody needs a grant the one that is named has to be known:
+	// cuts look at it.
 	g, known := sp.grants[rec.Grant]
-	if !known {
+	switch {
+	case !known:
 		return errPending
-	}
-	if g.member != rec.Author {
+	case g.member != rec.Author:
 		return errors.New("names a grant of somebody else")
+	}
+	return sp.checkCuts(rec, g.version)
+}
+
+func (sp *space) checkCuts(rec *codec.Record, grantVersion uint64) error {
+	if sp.isCut(rec.Author, rec.Version, grantVersion) {
+		return errHidden
 	}
 	return nil
 }
 
-func checkControl(rec *codec.Record) error {
+// checkControl reads the value of a grant or cut. The owner cannot be cut: the
+// cut would hide itself.
+func (sp *space) checkControl(rec *codec.Record) error {
 	if rec.Kind == codec.KindGrant {
 		_, err := codec.ParseGrantValue(rec.Value)
 		return err
 	}
-	_, err := codec.ParseCutValue(rec.Value)
+	v, err := codec.ParseCutValue(rec.Value)
+	if err == nil && v.Member == sp.genesis.Owner {
+		err = errors.New("cuts the owner")
+	}
 	return err
 }
 
@@ -147,9 +156,10 @@ func (n *Node) admitBatch(sp *space, link uint64, got *syncer.Admission) {
 	for i := range n.batch {
 		c := &n.batch[i]
 		if c.rec == nil {
+			got.Blame(codec.FaultSignature, errForged)
 			continue
 		}
-		// A record may stand in one batch twice, and a grant before its use.
+		// A record may stand in one batch twice.
 		if n.held(sp, c.short, &c.rec.ID) {
 			got.Duplicate++
 			n.counters.Duplicate++
@@ -163,11 +173,7 @@ func (n *Node) admitBatch(sp *space, link uint64, got *syncer.Admission) {
 			n.counters.Duplicate++
 		}
 	}
-	for i := range n.batch {
-		if n.batch[i].rec == nil {
-			got.Err = errForged
-		}
-	}
+	n.batch = n.batch[:0]
 }
 
 // verify checks the signatures of a batch and clears the forged ones.
@@ -218,21 +224,15 @@ func (n *Node) find(sp *space, short uint64, id *codec.ID) int {
 	return -1
 }
 
-// settle gives a verified record its place in the set and tells everybody who
-// has to know. It returns false for one that the set does not keep.
+// settle gives a verified and allowed record its place in the set and tells
+// everybody who has to know. It returns false for one that the set does not keep.
 func (n *Node) settle(sp *space, rec *codec.Record, short, link uint64, urgent bool) bool {
 	n.observe(rec.Time)
-	own := rec.Author == n.cfg.Peer
-	if own && link != 0 {
+	if rec.Author == n.cfg.Peer && link != 0 {
 		n.seenOwn(sp, rec)
-	}
-	if sp.hides(rec) {
-		n.refuse(rec.ID, errHidden)
-		return false
 	}
 	n.checkEquivocation(sp, rec)
 	if !n.place(sp, rec, short) {
-		n.stale = append(n.stale, rec)
 		return false
 	}
 	n.changed(sp, rec)
@@ -247,54 +247,39 @@ func (n *Node) settle(sp *space, rec *codec.Record, short, link uint64, urgent b
 }
 
 // place inserts a record if it belongs into the set, and removes what it
-// supersedes: of a register the highest version, of one version the two highest
-// ids. Spaces with full history only bound the ids per version.
+// supersedes: of a register the highest version stays (with full history every
+// version), and of one version that was signed more than once the two highest
+// ids, as proof. Control records all stay: who may write must not depend on
+// which of them came first.
 func (n *Node) place(sp *space, rec *codec.Record, short uint64) bool {
 	refs := n.store.Register(sp.id, rec.Author, rec.Key, n.refs[:0])
 	n.refs = refs
-	var same []store.Ref // of the same version, by id
+	keepVersions := sp.genesis.History == codec.HistoryAll
+	if rec.Key.IsControl() {
+		refs = nil
+	}
+	// The register's records come by (version, id).
+	if len(refs) > 0 && !keepVersions && n.store.Load(sp.id, refs[len(refs)-1]).Version > rec.Version {
+		return false
+	}
+	same, twins := store.Ref(0), 0 // the lowest id of this version, and their number
 	for _, ref := range refs {
-		held := n.store.Load(sp.id, ref)
-		switch {
+		switch held := n.store.Load(sp.id, ref); {
+		case held.Version < rec.Version && !keepVersions:
+			n.remove(sp, ref)
 		case held.Version == rec.Version:
-			same = append(same, ref)
-		case held.Version > rec.Version && sp.genesis.History == codec.HistoryCurrent:
-			if !sp.isProof(held) || n.newestIn(sp, refs) > rec.Version {
-				return sp.isProof(rec) && n.insert(sp, rec, short)
+			if twins == 0 {
+				same = ref
 			}
+			twins++
 		}
 	}
-	if len(same) >= 2 {
-		if n.store.Load(sp.id, same[0]).ID.Compare(rec.ID) > 0 {
+	if twins >= 2 {
+		if n.store.Load(sp.id, same).ID.Compare(rec.ID) > 0 {
 			return false
 		}
-		n.remove(sp, same[0])
+		n.remove(sp, same)
 	}
-	n.insert(sp, rec, short)
-	if sp.genesis.History == codec.HistoryCurrent {
-		for _, ref := range refs {
-			if held := n.store.Load(sp.id, ref); held.Version < rec.Version && !sp.isProof(held) {
-				n.remove(sp, ref)
-			}
-		}
-	}
-	return true
-}
-
-// newestIn is the highest version among a register's records.
-func (n *Node) newestIn(sp *space, refs []store.Ref) (version uint64) {
-	for _, ref := range refs {
-		version = max(version, n.store.Load(sp.id, ref).Version)
-	}
-	return version
-}
-
-func (sp *space) isProof(rec *codec.Record) bool {
-	p, ok := sp.proofs[rec.Author]
-	return ok && (p.ids[0] == rec.ID || p.ids[1] == rec.ID)
-}
-
-func (n *Node) insert(sp *space, rec *codec.Record, short uint64) bool {
 	n.store.Insert(rec, short)
 	n.noteAdded(sp, short, &rec.ID)
 	return true
@@ -306,79 +291,28 @@ func (n *Node) remove(sp *space, ref store.Ref) {
 	n.store.Remove(sp.id, ref)
 }
 
-// checkEquivocation looks for another record of the same author and version:
-// held, or seen in this batch and not kept.
+// checkEquivocation flags an author of whom the set holds another record with
+// the same version.
 func (n *Node) checkEquivocation(sp *space, rec *codec.Record) {
-	var other *codec.Record
-	n.eachDot(sp, rec.Author, rec.Version, func(held *codec.Record) {
-		if held.ID != rec.ID {
-			other = held
+	if _, known := sp.flagged[rec.Author]; known {
+		return
+	}
+	n.eachDot(sp, rec.Author, rec.Version, func(other *codec.Record) bool {
+		sp.flagged[rec.Author] = struct{}{}
+		n.store.SetMeta(metaFlag(sp.id, rec.Author), []byte{1})
+		ef := &codec.Equivocation{Space: sp.id, Author: rec.Author, Version: rec.Version, First: rec.ID, Second: other.ID}
+		if ef.First.Compare(ef.Second) > 0 {
+			ef.First, ef.Second = ef.Second, ef.First
 		}
+		n.emit(ef)
+		return false
 	})
-	for _, seen := range n.stale {
-		if other == nil && seen.Author == rec.Author && seen.Version == rec.Version && seen.ID != rec.ID {
-			other = seen
-		}
-	}
-	if other == nil {
-		return
-	}
-	p := proof{version: rec.Version, ids: [2]codec.ID{rec.ID, other.ID}}
-	if rec.ID.Compare(other.ID) > 0 {
-		p.ids[0], p.ids[1] = p.ids[1], p.ids[0]
-	}
-	n.keepProof(sp, rec.Author, p, rec, other)
 }
 
-// keepProof replaces an author's proof by a better one: of a higher version, or
-// of higher ids. Records that only the old proof held are let go.
-func (n *Node) keepProof(sp *space, author codec.PeerID, p proof, pair ...*codec.Record) {
-	old, known := sp.proofs[author]
-	if known && (old.version > p.version || old.version == p.version &&
-		(old.ids[1].Compare(p.ids[1]) > 0 || old.ids[1] == p.ids[1] && old.ids[0].Compare(p.ids[0]) >= 0)) {
-		return
-	}
-	sp.proofs[author] = p
-	n.store.SetMeta(metaProof(sp.id, author), append(p.ids[0][:], p.ids[1][:]...))
-	for _, rec := range pair {
-		if short := sp.short(&rec.ID); rec != pair[0] && !n.held(sp, short, &rec.ID) {
-			n.insert(sp, rec, short)
-		}
-	}
-	if known {
-		n.releaseProof(sp, old)
-	} else {
-		n.emit(&codec.Equivocation{Space: sp.id, Author: author, Version: p.version, First: p.ids[0], Second: p.ids[1]})
-	}
-}
-
-// releaseProof removes the records of a proof that the set does not need.
-func (n *Node) releaseProof(sp *space, old proof) {
-	if sp.genesis.History == codec.HistoryAll {
-		return
-	}
-	for i := range old.ids {
-		at := n.find(sp, sp.short(&old.ids[i]), &old.ids[i])
-		if at < 0 {
-			continue
-		}
-		ref := n.refs[at]
-		rec := n.store.Load(sp.id, ref)
-		refs := n.store.Register(sp.id, rec.Author, rec.Key, nil)
-		if !sp.isProof(rec) && n.newestIn(sp, refs) > rec.Version {
-			n.remove(sp, ref)
-		}
-	}
-}
-
-// eachDot calls fn for the held records of one author and version.
-func (n *Node) eachDot(sp *space, author codec.PeerID, version uint64, fn func(*codec.Record)) {
+// eachDot calls fn for the held records of one author and version, by id.
+func (n *Node) eachDot(sp *space, author codec.PeerID, version uint64, fn func(*codec.Record) bool) {
 	n.store.Dots(sp.id, author, version-1, func(_ store.Ref, rec *codec.Record) bool {
-		if rec.Version != version {
-			return false
-		}
-		fn(rec)
-		return true
+		return rec.Version == version && fn(rec)
 	})
 }
 
@@ -427,24 +361,28 @@ func (n *Node) control(sp *space, rec *codec.Record) {
 	sp.pending = kept
 }
 
-// hideBeyondCuts removes what a new cut hides.
+// hideBeyondCuts removes what a new cut hides. Where that uncovers an older
+// version that this node has let go, sessions bring it back from whoever still
+// holds it.
 func (n *Node) hideBeyondCuts(sp *space, rec *codec.Record) {
 	v, err := codec.ParseCutValue(rec.Value)
 	if err != nil {
 		return // unreachable: admitted
 	}
-	var hidden []store.Ref
+	var refs []store.Ref
+	var hidden []*codec.Record
 	n.store.Dots(sp.id, v.Member, v.Last, func(ref store.Ref, held *codec.Record) bool {
-		if sp.hides(held) {
-			hidden = append(hidden, ref)
+		if sp.isCut(held.Author, held.Version, sp.grants[held.Grant].version) {
+			refs, hidden = append(refs, ref), append(hidden, held)
 		}
 		return true
 	})
-	for _, ref := range hidden {
-		held := n.store.Load(sp.id, ref)
-		n.refuse(held.ID, errHidden)
+	for i, ref := range refs {
+		n.refuse(hidden[i].ID, errHidden)
 		n.remove(sp, ref)
-		n.changedTo(sp, held, codec.CodecNone, nil)
+	}
+	for _, held := range hidden {
+		n.uncovered(sp, held)
 	}
 }
 

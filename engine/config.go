@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
@@ -30,7 +31,8 @@ type Config struct {
 	// may cost the latest records, never honesty: versions are reserved durably.
 	Durable bool
 	// Strategies in order of preference, the first is the default. Empty:
-	// riblt, frontier, full.
+	// riblt, frontier. full comes last in any case: whatever two nodes prefer,
+	// they have that one in common.
 	Strategies []string
 
 	IntervalNs int64 // between sessions with a peer; 10 s
@@ -86,7 +88,10 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if len(c.Strategies) == 0 {
-		c.Strategies = []string{"riblt", "frontier", reconcile.FullName}
+		c.Strategies = []string{"riblt", "frontier"}
+	}
+	if !slices.Contains(c.Strategies, reconcile.FullName) {
+		c.Strategies = append(slices.Clone(c.Strategies), reconcile.FullName)
 	}
 	if c.Key != [32]byte{} {
 		c.Peer = sign.KeyFromSeed(&c.Key).Public()

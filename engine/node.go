@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -29,12 +31,13 @@ type Node struct {
 	rng      *rand.ChaCha8
 	sync     *syncer.Syncer
 
-	now      codec.Now
-	clock    codec.HLC
-	tag      uint64   // low bits of this boot's versions
-	tags     []uint64 // and of every boot, oldest first
-	keyInUse bool
-	lost     bool // the store was lost since this key last wrote
+	now        codec.Now
+	clock      codec.HLC
+	savedClock codec.HLC
+	tag        uint64   // low bits of this boot's versions
+	tags       []uint64 // and of every boot, oldest first
+	keyInUse   bool
+	lost       []byte // names the boot that found the store lost; nil: all is well
 
 	spaces map[codec.ID]*space
 	order  []*space // by id
@@ -47,7 +50,8 @@ type Node struct {
 	counters  codec.Counters
 	drafts    map[uint64]draftPart
 	nextToken uint64
-	replicas  []*replicas
+	replicas  []*replicas // oldest first
+	tracked   map[trackedName]*tracked
 	refused   []refusal
 	watched   bool
 	closed    bool
@@ -55,7 +59,6 @@ type Node struct {
 	// Scratch of one step.
 	batch    []candidate
 	checking []int
-	stale    []*codec.Record // verified in this batch, but not kept
 	refs     []store.Ref
 	buf      []byte
 	digest   xxhash.Digest
@@ -88,9 +91,10 @@ func metaReserved(id codec.ID) string     { return "reserved/" + hex.EncodeToStr
 func metaSummary(id codec.ID) string      { return "summary/" + hex.EncodeToString(id[:]) }
 func metaControls(id codec.ID) string     { return "control/" + hex.EncodeToString(id[:]) + "/" }
 func metaControl(id, rec codec.ID) string { return metaControls(id) + hex.EncodeToString(rec[:]) }
-func metaProofs(id codec.ID) string       { return "proof/" + hex.EncodeToString(id[:]) + "/" }
-func metaProof(id codec.ID, author codec.PeerID) string {
-	return metaProofs(id) + hex.EncodeToString(author[:])
+func metaRegained(id codec.ID) string     { return "regained/" + hex.EncodeToString(id[:]) }
+func metaFlags(id codec.ID) string        { return "flag/" + hex.EncodeToString(id[:]) + "/" }
+func metaFlag(id codec.ID, author codec.PeerID) string {
+	return metaFlags(id) + hex.EncodeToString(author[:])
 }
 
 // tagsMax bounds how many boots are remembered by their tags.
@@ -111,6 +115,7 @@ func Open(cfg Config, st store.Store, opt Options) (*Node, error) {
 		cfg: cfg, store: st, shared: opt.Shared, observer: opt.Observer,
 		keys: sign.NewKeyCache(1024), rng: rand.NewChaCha8(cfg.Seed),
 		spaces: map[codec.ID]*space{}, drafts: map[uint64]draftPart{}, nextToken: 1,
+		tracked: map[trackedName]*tracked{},
 	}
 	if cfg.Key != [32]byte{} {
 		n.key = sign.KeyFromSeed(&cfg.Key)
@@ -141,7 +146,7 @@ func (n *Node) subSeed() *[32]byte {
 // restore brings back what the store holds and notes this boot.
 func (n *Node) restore() error {
 	n.tag = n.rng.Uint64() & (1<<versionTagBits - 1)
-	lost := n.cfg.Boot > 0
+	next := uint64(0) // the boot that should come
 	if saved := n.store.Meta(metaNode); len(saved) == 40 {
 		if codec.PeerID(saved[8:]) != n.cfg.Peer {
 			return fmt.Errorf("%w: the store belongs to peer %x", errConfig, saved[8:12])
@@ -150,10 +155,17 @@ func (n *Node) restore() error {
 		if n.cfg.Boot <= last {
 			return fmt.Errorf("%w: Boot is %d, the store has seen boot %d", errConfig, n.cfg.Boot, last)
 		}
-		lost = false
+		next = last + 1
 	}
+	mark := binary.LittleEndian.AppendUint64(nil, n.cfg.Boot)
+	if n.cfg.Boot > next { // boots are missing: the store was lost, or rolled back
+		n.store.SetMeta(metaLost, mark)
+	}
+	n.lost = n.store.Meta(metaLost)
+	n.store.SetMeta(metaNode, append(mark, n.cfg.Peer[:]...))
 	if saved := n.store.Meta(metaClock); len(saved) == 8 {
 		n.clock = codec.HLC(binary.LittleEndian.Uint64(saved))
+		n.savedClock = n.clock
 	}
 	n.restoreTags()
 	var err error
@@ -168,12 +180,6 @@ func (n *Node) restore() error {
 		}
 		return err == nil
 	})
-	mark := binary.LittleEndian.AppendUint64(nil, n.cfg.Boot)
-	n.store.SetMeta(metaNode, append(mark, n.cfg.Peer[:]...))
-	if lost {
-		n.store.SetMeta(metaLost, []byte{1})
-	}
-	n.lost = n.store.Meta(metaLost) != nil
 	return err
 }
 
@@ -198,10 +204,6 @@ func (n *Node) restoreSpace(block []byte) error {
 	if err != nil {
 		return err
 	}
-	if saved := n.store.Meta(metaReserved(sp.id)); len(saved) == 8 {
-		sp.writer.reserved = binary.LittleEndian.Uint64(saved)
-		sp.writer.next = sp.writer.reserved
-	}
 	each := func(prefix string, fn func(name, value []byte)) {
 		n.store.EachMeta(prefix, func(key string, value []byte) bool {
 			if name, err := hex.DecodeString(key[len(prefix):]); err == nil && len(name) == 32 {
@@ -216,30 +218,28 @@ func (n *Node) restoreSpace(block []byte) error {
 			sp.learn(n.store.Load(sp.id, n.refs[at]))
 		}
 	})
-	each(metaProofs(sp.id), func(name, value []byte) {
-		if len(value) == 64 {
-			p := proof{ids: [2]codec.ID{codec.ID(value[:32]), codec.ID(value[32:])}}
-			if at := n.find(sp, sp.short(&p.ids[0]), &p.ids[0]); at >= 0 {
-				p.version = n.store.Load(sp.id, n.refs[at]).Version
-				sp.proofs[codec.PeerID(name)] = p
-			}
-		}
-	})
+	each(metaFlags(sp.id), func(name, _ []byte) { sp.flagged[codec.PeerID(name)] = struct{}{} })
+	if rec := n.latestOf(sp, n.cfg.Peer); rec != nil {
+		sp.jumpAbove(rec.Version) // another machine may have written with this key
+	}
 	return nil
 }
 
+// addSpace enters a space that the node has not joined. Versions that were
+// reserved before, also before it was left, stay used.
 func (n *Node) addSpace(block []byte) (*space, error) {
 	sp, err := newSpace(block)
 	if err != nil {
 		return nil, err
 	}
-	if old := n.spaces[sp.id]; old != nil {
-		return old, nil
-	}
 	n.spaces[sp.id] = sp
 	at, _ := slices.BinarySearchFunc(n.order, sp, func(a, b *space) int { return a.id.Compare(b.id) })
 	n.order = slices.Insert(n.order, at, sp)
-	sp.writer.next = 1
+	sp.writer = writer{next: 1, refused: n.lost != nil && !bytes.Equal(n.lost, n.store.Meta(metaRegained(sp.id)))}
+	if saved := n.store.Meta(metaReserved(sp.id)); len(saved) == 8 {
+		sp.writer.reserved = binary.LittleEndian.Uint64(saved)
+		sp.writer.next = max(sp.writer.reserved, 1)
+	}
 	n.sync.SpaceJoined(sp.id)
 	return sp, nil
 }
@@ -285,12 +285,8 @@ func (n *Node) Step(now codec.Now, events ...codec.Event) ([]codec.Effect, error
 			break
 		}
 	}
-	if at := n.sync.NextWake(); at != 0 && at <= now.Mono {
-		n.sync.Wake()
-	}
 	n.sync.End()
 	n.tellWatches()
-	n.checkReplicas()
 	if err := n.commit(); err != nil {
 		n.failed = err
 		return n.storeFailed(), nil
@@ -309,7 +305,11 @@ func (n *Node) storeFailed() []codec.Effect {
 }
 
 func (n *Node) commit() error {
-	n.store.SetMeta(metaClock, binary.LittleEndian.AppendUint64(nil, uint64(n.clock)))
+	if n.clock != n.savedClock {
+		n.savedClock = n.clock
+		n.buf = binary.LittleEndian.AppendUint64(n.buf[:0], uint64(n.clock))
+		n.store.SetMeta(metaClock, n.buf)
+	}
 	err := n.store.Commit(n.cfg.Durable || n.mustSync)
 	n.mustSync = false
 	return err
@@ -362,11 +362,11 @@ func (n *Node) absorb(gathered, bulk []byte) []byte {
 func (n *Node) handle(ev codec.Event) error {
 	switch ev := ev.(type) {
 	case *codec.Frame:
-		n.counters.FramesIn++
-		n.counters.BytesIn += uint64(len(ev.Bytes))
 		if !n.sync.Frame(ev.Link, ev.Bytes) {
 			return fmt.Errorf("%w %d", ErrUnknownLink, ev.Link)
 		}
+		n.counters.FramesIn++
+		n.counters.BytesIn += uint64(len(ev.Bytes))
 		return nil
 	case *codec.Wake:
 		return nil
@@ -408,6 +408,9 @@ func (n *Node) handleNetwork(ev codec.Event) error {
 	case *codec.LinkDown:
 		if !n.sync.LinkDown(ev.Link) {
 			return fmt.Errorf("%w %d", ErrUnknownLink, ev.Link)
+		}
+		for _, sp := range n.order {
+			sp.forgetPending(ev.Link)
 		}
 		return nil
 	case *codec.CreateSpace:
@@ -477,6 +480,9 @@ func (n *Node) createSpace(ev *codec.CreateSpace) error {
 	if g.ValueMax == 0 {
 		g.ValueMax = codec.ValueInlineMax
 	}
+	if _, err := n.joinable(g.Encode()); err != nil {
+		return err // before the seed is drawn from: a refused event leaves no trace
+	}
 	if g.Salt == (codec.Salt{}) {
 		binary.LittleEndian.PutUint64(g.Salt[:], n.rng.Uint64())
 		binary.LittleEndian.PutUint64(g.Salt[8:], n.rng.Uint64())
@@ -487,18 +493,36 @@ func (n *Node) createSpace(ev *codec.CreateSpace) error {
 // spacesMax bounds the spaces of one node: all fit into one link's names.
 const spacesMax = codec.SpacesPerLinkMax / 2
 
-func (n *Node) joinSpace(req uint64, block []byte) error {
-	if len(n.spaces) >= spacesMax {
-		return fmt.Errorf("%w: a node joins at most %d spaces", ErrNotAllowed, spacesMax)
+// joinable reports whether a genesis block names a space that is new to the
+// node, or why the node cannot join it.
+func (n *Node) joinable(block []byte) (fresh bool, err error) {
+	g, err := codec.ParseGenesis(block)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrArgument, err)
 	}
-	sp, err := n.addSpace(block)
+	if n.spaces[g.ID()] != nil {
+		return false, nil
+	}
+	if len(n.spaces) >= spacesMax {
+		return false, fmt.Errorf("%w: a node joins at most %d spaces, leave one first", ErrNotAllowed, spacesMax)
+	}
+	return true, nil
+}
+
+func (n *Node) joinSpace(req uint64, block []byte) error {
+	fresh, err := n.joinable(block)
 	if err != nil {
 		return err
 	}
-	sp.writer.refused = n.lost
-	n.store.SetMeta(metaSpace+hex.EncodeToString(sp.id[:]), sp.block)
-	n.mustSync = true
-	n.emit(&codec.SpaceReady{Req: req, Space: sp.id, Genesis: sp.block})
+	if fresh {
+		sp, err := n.addSpace(block)
+		if err != nil {
+			return err // unreachable: the block has been parsed
+		}
+		n.store.SetMeta(metaSpace+hex.EncodeToString(sp.id[:]), sp.block)
+		n.mustSync = true
+	}
+	n.emit(&codec.SpaceReady{Req: req, Space: sha256.Sum256(block), Genesis: slices.Clone(block)})
 	return nil
 }
 
@@ -512,12 +536,17 @@ func (n *Node) leaveSpace(ev *codec.LeaveSpace) error {
 	n.order = slices.DeleteFunc(n.order, func(s *space) bool { return s == sp })
 	n.store.DropSpace(sp.id)
 	// The reservation stays: the versions have been used.
-	for _, prefix := range []string{metaControls(sp.id), metaProofs(sp.id)} {
+	var forget []string
+	for _, prefix := range []string{metaControls(sp.id), metaFlags(sp.id)} {
 		n.store.EachMeta(prefix, func(key string, _ []byte) bool {
-			n.store.SetMeta(key, nil)
+			forget = append(forget, key)
 			return true
 		})
 	}
+	for _, key := range forget {
+		n.store.SetMeta(key, nil)
+	}
+	n.untrack(func(t *replicas) bool { return t.space == sp.id })
 	n.store.SetMeta(metaSummary(sp.id), nil)
 	n.store.SetMeta(metaSpace+hex.EncodeToString(sp.id[:]), nil)
 	n.emit(&codec.Done{Req: ev.Req})
@@ -526,7 +555,7 @@ func (n *Node) leaveSpace(ev *codec.LeaveSpace) error {
 
 // acceptLoss lets a node whose store was lost write without having synced.
 func (n *Node) acceptLoss() {
-	n.lost = false
+	n.lost = nil
 	n.store.SetMeta(metaLost, nil)
 	for _, sp := range n.order {
 		sp.writer.refused = false
@@ -570,22 +599,11 @@ func (n *Node) Holds(id codec.ID, short uint64) bool {
 	return len(n.refs) > 0
 }
 
-// Records implements syncer.Host. Half a proof proves nothing, so both halves
-// travel together.
+// Records implements syncer.Host.
 func (n *Node) Records(id codec.ID, short uint64, dst []*codec.Record) []*codec.Record {
-	sp := n.spaces[id]
 	n.refs = n.store.Find(id, short, n.refs[:0])
-	for _, ref := range slices.Clone(n.refs) {
-		rec := n.store.Load(id, ref)
-		dst = append(dst, rec)
-		if !sp.isProof(rec) {
-			continue
-		}
-		for _, twin := range sp.proofs[rec.Author].ids {
-			if at := n.find(sp, sp.short(&twin), &twin); twin != rec.ID && at >= 0 {
-				dst = append(dst, n.store.Load(id, n.refs[at]))
-			}
-		}
+	for _, ref := range n.refs {
+		dst = append(dst, n.store.Load(id, ref))
 	}
 	return dst
 }
@@ -623,9 +641,13 @@ func (n *Node) SavePeer(peer codec.PeerID, value []byte) {
 
 // Synced implements syncer.Host: after a complete session the node knows which
 // versions of its own are out there, as far as anybody can.
-func (n *Node) Synced(id codec.ID) {
+func (n *Node) Synced(id codec.ID, peer codec.PeerID, equal bool) {
 	if sp := n.spaces[id]; sp.writer.refused {
 		sp.writer.refused = false
+		n.store.SetMeta(metaRegained(id), n.lost)
+	}
+	if equal && n.Tracking() {
+		n.reachedAll(id, peer)
 	}
 }
 

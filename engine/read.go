@@ -87,49 +87,81 @@ func (n *Node) scan(ev *codec.Scan) error {
 	return nil
 }
 
+// watchesMax bounds the watches of one space: each costs every admission.
+const watchesMax = 1024
+
 func (n *Node) watch(ev *codec.Watch) error {
 	sp, err := n.spaceOf(ev.Space)
 	if err != nil {
 		return err
 	}
-	const watchesMax = 1024
 	if len(sp.watches) >= watchesMax {
 		return fmt.Errorf("%w: more than %d watches on one space", ErrArgument, watchesMax)
 	}
-	for _, w := range sp.watches {
-		if w.req == ev.Req {
-			return fmt.Errorf("%w: watch %d exists", ErrArgument, ev.Req)
-		}
+	if _, at := n.findWatch(ev.Req); at >= 0 {
+		return fmt.Errorf("%w: watch %d exists", ErrArgument, ev.Req)
 	}
 	sp.watches = append(sp.watches, watch{req: ev.Req, prefix: slices.Clone(ev.Prefix)})
 	n.emit(&codec.Done{Req: ev.Req})
 	return nil
 }
 
-func (n *Node) unwatch(ev *codec.Unwatch) error {
+// findWatch returns the space and place of the watch of a number, −1 for none.
+func (n *Node) findWatch(req uint64) (*space, int) {
 	for _, sp := range n.order {
-		for i := range sp.watches {
-			if sp.watches[i].req == ev.Watch {
-				sp.watches = slices.Delete(sp.watches, i, i+1)
-				n.emit(&codec.Done{Req: ev.Req})
-				return nil
-			}
+		if at := slices.IndexFunc(sp.watches, func(w watch) bool { return w.req == req }); at >= 0 {
+			return sp, at
 		}
 	}
-	return fmt.Errorf("%w: no watch %d", ErrArgument, ev.Watch)
+	return nil, -1
 }
 
-// changed collects a change for the watches; they are told once per step.
-func (n *Node) changed(sp *space, rec *codec.Record) { n.changedTo(sp, rec, rec.Codec, rec.Value) }
+func (n *Node) unwatch(ev *codec.Unwatch) error {
+	sp, at := n.findWatch(ev.Watch)
+	if at < 0 {
+		return fmt.Errorf("%w: no watch %d", ErrArgument, ev.Watch)
+	}
+	sp.watches = slices.Delete(sp.watches, at, at+1)
+	n.emit(&codec.Done{Req: ev.Req})
+	return nil
+}
 
-func (n *Node) changedTo(sp *space, rec *codec.Record, codecOf uint64, value []byte) {
+// changed collects a new record for the watches, if it is the one of its
+// register that counts. They are told once per step.
+func (n *Node) changed(sp *space, rec *codec.Record) {
 	if len(sp.watches) == 0 || rec.Key.IsControl() {
 		return
 	}
+	if current := n.current(sp, rec); current.ID == rec.ID {
+		n.tell(sp, entryOf(rec))
+	}
+}
+
+// uncovered tells the watches what stands at the place of a record that has
+// been removed: an older one, or nothing.
+func (n *Node) uncovered(sp *space, gone *codec.Record) {
+	if current := n.current(sp, gone); current != nil {
+		n.tell(sp, entryOf(current))
+		return
+	}
+	e := entryOf(gone)
+	e.Codec, e.Value = codec.CodecNone, nil
+	n.tell(sp, e)
+}
+
+// current is the record that counts among those of a record's register, nil if
+// there are none.
+func (n *Node) current(sp *space, of *codec.Record) *codec.Record {
+	n.refs = n.store.Register(sp.id, of.Author, of.Key, n.refs[:0])
+	if len(n.refs) == 0 {
+		return nil
+	}
+	return n.store.Load(sp.id, n.refs[len(n.refs)-1])
+}
+
+func (n *Node) tell(sp *space, e codec.Entry) {
 	for i := range sp.watches {
-		if w := &sp.watches[i]; rec.Key.HasPrefix(w.prefix) {
-			e := entryOf(rec)
-			e.Codec, e.Value = codecOf, value
+		if w := &sp.watches[i]; e.Key.HasPrefix(w.prefix) {
 			w.changed = append(w.changed, e)
 			n.watched = true
 		}
@@ -163,8 +195,7 @@ func (n *Node) explain(ev *codec.Explain) error {
 	if at := n.find(sp, short, &ev.Record); at >= 0 {
 		rec := n.store.Load(sp.id, n.refs[at])
 		out.Standing, out.Reason = codec.StandingHeld, fmt.Sprintf("version %d of %s by %s", rec.Version, rec.Key, rec.Author.Short())
-		refs := n.store.Register(sp.id, rec.Author, rec.Key, nil)
-		if sp.genesis.History == codec.HistoryCurrent && sp.isProof(rec) && n.newestIn(sp, refs) > rec.Version {
+		if c := n.current(sp, rec); c.ID != rec.ID && c.Version == rec.Version && !rec.Key.IsControl() {
 			out.Standing, out.Reason = codec.StandingProof, "kept as proof that its author signed one version twice"
 		}
 		return nil
@@ -211,8 +242,8 @@ func (n *Node) export(ev *codec.Export) error {
 	return nil
 }
 
-// importEnvelopes admits exported records. A record that a peer could not bring
-// is refused here too, and named.
+// importEnvelopes admits exported records. A forged one refuses the import;
+// those that a peer could not bring either are left out, and Explain says why.
 func (n *Node) importEnvelopes(ev *codec.Import) error {
 	sp, err := n.spaceOf(ev.Space)
 	if err != nil {
@@ -222,13 +253,28 @@ func (n *Node) importEnvelopes(ev *codec.Import) error {
 	if err != nil {
 		return err
 	}
+	for from := 0; from < len(records); from += batchRecordsVerify {
+		part := records[from:min(from+batchRecordsVerify, len(records))]
+		n.batch = n.batch[:0]
+		for _, rec := range part {
+			n.batch = append(n.batch, candidate{rec: rec})
+		}
+		n.verify(n.batch)
+		bad := slices.IndexFunc(n.batch, func(c candidate) bool { return c.rec == nil })
+		n.batch = n.batch[:0]
+		if bad >= 0 {
+			return fmt.Errorf("%w: import: record %s: %w", ErrArgument, part[bad].ID.Short(), errForged)
+		}
+	}
 	out := &codec.Stored{Req: ev.Req}
 	for _, rec := range records {
 		short := sp.short(&rec.ID)
-		if n.held(sp, short, &rec.ID) || sp.allows(rec) != nil {
+		if n.held(sp, short, &rec.ID) {
 			continue
 		}
-		if n.settle(sp, rec, short, importLink, false) {
+		if err := sp.allows(rec); err != nil {
+			n.refuse(rec.ID, err)
+		} else if n.settle(sp, rec, short, importLink, false) {
 			out.IDs = append(out.IDs, rec.ID)
 		}
 	}

@@ -56,7 +56,9 @@ func signatureKey(sig *codec.Signature) uint64 { return binary.LittleEndian.Uint
 
 // known returns the verified record with about that signature, nil if there is
 // none.
-func (s *Shared) known(sig *codec.Signature) *codec.Record { return s.verified.values[signatureKey(sig)] }
+func (s *Shared) known(sig *codec.Signature) *codec.Record {
+	return s.verified.values[signatureKey(sig)]
+}
 
 // isVerified reports whether exactly this signature of this record is known to
 // be good. The id covers author, space and everything else that is signed.

@@ -19,7 +19,7 @@ type space struct {
 	grants  map[codec.ID]grant
 	members []codec.PeerID // with a grant that no cut has ended, sorted
 	cuts    map[codec.PeerID][]cut
-	proofs  map[codec.PeerID]proof
+	flagged map[codec.PeerID]struct{} // authors who signed one version twice
 	pending []pendingRecord
 
 	writer  writer
@@ -42,13 +42,6 @@ type cut struct {
 	version uint64
 }
 
-// A proof is two records of one author with one version. Only the one with the
-// highest version is kept per author: one proof is enough.
-type proof struct {
-	version uint64
-	ids     [2]codec.ID // ascending: the higher one counts
-}
-
 // A pendingRecord waits for its grant. Only its name is kept.
 type pendingRecord struct {
 	id    codec.ID
@@ -59,6 +52,12 @@ type pendingRecord struct {
 
 // pendingPerLinkMax bounds what one peer can make a node remember.
 const pendingPerLinkMax = 1024
+
+// forgetPending drops what a link that is gone has delivered too early. Sessions
+// with whoever holds it bring it again.
+func (sp *space) forgetPending(link uint64) {
+	sp.pending = slices.DeleteFunc(sp.pending, func(p pendingRecord) bool { return p.link == link })
+}
 
 // A watch reports changes under a prefix.
 type watch struct {
@@ -74,7 +73,7 @@ func newSpace(block []byte) (*space, error) {
 	}
 	return &space{
 		id: genesis.ID(), genesis: genesis, block: slices.Clone(block),
-		grants: map[codec.ID]grant{}, cuts: map[codec.PeerID][]cut{}, proofs: map[codec.PeerID]proof{},
+		grants: map[codec.ID]grant{}, cuts: map[codec.PeerID][]cut{}, flagged: map[codec.PeerID]struct{}{},
 	}, nil
 }
 
@@ -105,13 +104,6 @@ func (sp *space) isCut(member codec.PeerID, version, grantVersion uint64) bool {
 		}
 	}
 	return false
-}
-
-func (sp *space) hides(rec *codec.Record) bool {
-	if len(sp.cuts) == 0 {
-		return false
-	}
-	return sp.isCut(rec.Author, rec.Version, sp.grants[rec.Grant].version)
 }
 
 // learn takes in an admitted grant or cut.

@@ -9,7 +9,7 @@ import (
 
 func (n *Node) status(ev *codec.GetStatus) error {
 	out := &codec.Status{
-		Req: ev.Req, Peer: n.cfg.Peer, Boot: n.cfg.Boot, MayWrite: !n.lost, Counters: n.counters,
+		Req: ev.Req, Peer: n.cfg.Peer, Boot: n.cfg.Boot, MayWrite: n.lost == nil, Counters: n.counters,
 		Peers: n.sync.PeerStatus(nil),
 	}
 	binary.BigEndian.PutUint64(out.Audit[:], n.audit)
@@ -20,7 +20,7 @@ func (n *Node) status(ev *codec.GetStatus) error {
 			Space: sp.id, Name: sp.genesis.Name, Records: count, Summary: summary,
 			MayWrite: refused == nil, Pending: uint64(len(sp.pending)),
 		}
-		for author := range sp.proofs { // unordered: sorted below
+		for author := range sp.flagged { // unordered: sorted below
 			st.Equivocal = append(st.Equivocal, author)
 		}
 		slices.SortFunc(st.Equivocal, codec.PeerID.Compare)
@@ -30,62 +30,90 @@ func (n *Node) status(ev *codec.GetStatus) error {
 	return nil
 }
 
-// replicas follows the records of one put until enough peers hold them.
+// replicas follows the records of one put until enough peers hold each of them.
 type replicas struct {
 	req     uint64
-	want    uint64
+	want    int
 	space   codec.ID
 	shorts  []uint64
-	holders [][]codec.PeerID // per record, sorted
+	missing int // records that too few peers hold
 }
 
-// trackedMax bounds the puts that are followed.
+type trackedName struct {
+	space codec.ID
+	short uint64
+}
+
+// tracked is one record of a put that is followed.
+type tracked struct {
+	put     *replicas
+	holders []codec.PeerID // sorted
+}
+
+// trackedMax bounds the puts that are followed; the oldest is given up.
 const trackedMax = 1024
 
 func (n *Node) trackReplicas(sp *space, d *draft) {
 	if len(n.replicas) >= trackedMax {
-		n.replicas = n.replicas[1:]
+		oldest := n.replicas[0]
+		n.untrack(func(t *replicas) bool { return t == oldest })
 	}
-	t := &replicas{req: d.req, want: d.replicas, space: sp.id, holders: make([][]codec.PeerID, len(d.records))}
+	t := &replicas{req: d.req, want: int(min(d.replicas, 1<<20)), space: sp.id, missing: len(d.records)}
 	for _, rec := range d.records {
-		t.shorts = append(t.shorts, sp.short(&rec.ID))
+		short := sp.short(&rec.ID)
+		t.shorts = append(t.shorts, short)
+		n.tracked[trackedName{sp.id, short}] = &tracked{put: t}
 	}
 	n.replicas = append(n.replicas, t)
 }
+
+// untrack stops following the puts that gone selects.
+func (n *Node) untrack(gone func(*replicas) bool) {
+	n.replicas = slices.DeleteFunc(n.replicas, func(t *replicas) bool {
+		if !gone(t) {
+			return false
+		}
+		for _, short := range t.shorts {
+			delete(n.tracked, trackedName{t.space, short})
+		}
+		return true
+	})
+}
+
+// Short implements syncer.Host.
+func (n *Node) Short(rec *codec.Record) uint64 { return n.spaces[rec.Space].short(&rec.ID) }
 
 // Tracking implements syncer.Host.
 func (n *Node) Tracking() bool { return len(n.replicas) > 0 }
 
 // Reached implements syncer.Host.
 func (n *Node) Reached(id codec.ID, short uint64, peer codec.PeerID) {
-	for _, t := range n.replicas {
-		if t.space != id {
-			continue
-		}
-		for i, s := range t.shorts {
-			if s != short {
-				continue
-			}
-			if at, found := slices.BinarySearchFunc(t.holders[i], peer, codec.PeerID.Compare); !found {
-				t.holders[i] = slices.Insert(t.holders[i], at, peer)
-			}
-		}
+	t := n.tracked[trackedName{id, short}]
+	if t == nil {
+		return
+	}
+	at, found := slices.BinarySearchFunc(t.holders, peer, codec.PeerID.Compare)
+	if found {
+		return
+	}
+	t.holders = slices.Insert(t.holders, at, peer)
+	if len(t.holders) != t.put.want {
+		return
+	}
+	if t.put.missing--; t.put.missing == 0 {
+		n.emit(&codec.Replicated{Req: t.put.req, Peers: uint64(t.put.want)})
+		n.untrack(func(p *replicas) bool { return p == t.put })
 	}
 }
 
-// checkReplicas reports the puts that enough peers hold.
-func (n *Node) checkReplicas() {
-	kept := n.replicas[:0]
-	for _, t := range n.replicas {
-		fewest := uint64(len(t.holders[0]))
-		for _, h := range t.holders {
-			fewest = min(fewest, uint64(len(h)))
+// reachedAll notes that a peer holds everything in a space.
+func (n *Node) reachedAll(id codec.ID, peer codec.PeerID) {
+	for _, t := range slices.Clone(n.replicas) {
+		if t.space != id {
+			continue
 		}
-		if fewest >= t.want {
-			n.emit(&codec.Replicated{Req: t.req, Peers: fewest})
-		} else {
-			kept = append(kept, t)
+		for _, short := range t.shorts {
+			n.Reached(id, short, peer)
 		}
 	}
-	n.replicas = kept
 }

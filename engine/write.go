@@ -72,7 +72,7 @@ func (n *Node) mayWrite(sp *space) (codec.ID, error) {
 	if sp.writer.refused {
 		return codec.ID{}, ErrStoreLost
 	}
-	if sp.genesis.Write == codec.WriteOpen || sp.genesis.Owner == n.cfg.Peer {
+	if sp.genesis.Owner == n.cfg.Peer || sp.genesis.Write == codec.WriteOpen && len(sp.cuts[n.cfg.Peer]) == 0 {
 		return codec.ID{}, nil
 	}
 	g, ok := sp.grantFor(n.cfg.Peer)
@@ -174,6 +174,12 @@ func (n *Node) write(sp *space, req, replicas uint64, headers []codec.Header, va
 	if err != nil {
 		return err
 	}
+	if n.key == nil && len(n.drafts)+len(headers) > draftsMax {
+		return fmt.Errorf("%w: %d records wait for their signatures, answer those Sign effects first", ErrArgument, len(n.drafts))
+	}
+	if sp.writer.next+uint64(len(headers)) > codec.VersionMax>>versionTagBits {
+		return fmt.Errorf("%w: this key has used up the versions of space %s", ErrNotAllowed, sp.id.Short())
+	}
 	for i := range headers { // checked first: versions must not be spent on refused events
 		if err := checkDraft(sp, n.cfg.Peer, headers[i], values[i]); err != nil {
 			return fmt.Errorf("entry %d: %w", i, err)
@@ -208,8 +214,8 @@ func checkDraft(sp *space, author codec.PeerID, h codec.Header, value []byte) er
 	return err
 }
 
-// draftsMax bounds what waits for signatures.
-const draftsMax = 1024
+// draftsMax bounds the records that wait for signatures: two of the largest puts.
+const draftsMax = 2 * codec.PutEntriesMax
 
 func (n *Node) askSignatures(d *draft) {
 	d.unsigned = len(d.records)
@@ -250,10 +256,15 @@ func (n *Node) signed(ev *codec.Signed) error {
 	return nil
 }
 
-// storeOwn admits this node's signed records and answers the put.
+// storeOwn admits this node's signed records and answers the put. While the host
+// signed, a cut may have come: what it hides is not stored.
 func (n *Node) storeOwn(sp *space, d *draft) {
 	done := &codec.Stored{Req: d.req}
 	for _, rec := range d.records {
+		if err := sp.allows(rec); err != nil {
+			n.refuse(rec.ID, err)
+			continue
+		}
 		n.settle(sp, rec, sp.short(&rec.ID), 0, d.replicas > 0)
 		done.IDs = append(done.IDs, rec.ID)
 	}
@@ -273,7 +284,7 @@ func (n *Node) latestOf(sp *space, author codec.PeerID) (latest *codec.Record) {
 		return a.Compare(author) < 0
 	})
 	if highest > 0 {
-		n.eachDot(sp, author, highest, func(rec *codec.Record) { latest = rec })
+		n.eachDot(sp, author, highest, func(rec *codec.Record) bool { latest = rec; return true })
 	}
 	return latest
 }

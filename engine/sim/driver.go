@@ -13,26 +13,35 @@ import (
 // took.
 type Origin struct {
 	Scenario string            `cbor:"scenario"`
+	Seed     *uint64           `cbor:"seed,omitempty"` // in place of the scenario's
 	Files    map[string][]byte `cbor:"files"`
-	Store    string            `cbor:"store"` // "memory" or a name that the program knows
+	Store    string            `cbor:"store"` // "memory" or "pebble"; what that means is the program's business
 	Commands []byte            `cbor:"commands"`
+}
+
+// Plan compiles the scenario.
+func (o *Origin) Plan() (*Plan, error) {
+	s, err := ParseScenario(o.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	if o.Seed != nil {
+		s.Seed = *o.Seed
+	}
+	return Compile(s, o.Files)
 }
 
 // A Driver runs a world by commands and remembers them.
 type Driver struct {
 	*World
 	origin Origin
-	last   *codec.RunWorld // the last command, when it was a Run to a time
+	last   *codec.RunWorld // the last command, when it was a Run
 	told   int             // bytes of the transcript given out
 }
 
 // OpenDriver makes a world, and brings it to where its snapshot was taken.
 func OpenDriver(o Origin, stores Stores) (*Driver, error) {
-	s, err := ParseScenario(o.Scenario)
-	if err != nil {
-		return nil, err
-	}
-	p, err := Compile(s, o.Files)
+	p, err := o.Plan()
 	if err != nil {
 		return nil, err
 	}
@@ -87,21 +96,35 @@ func (d *Driver) ran(events uint64) *codec.WorldRan {
 	return &codec.WorldRan{Now: d.now, Events: events, Over: d.over}
 }
 
-// run remembers what really happened: a run that was cancelled is, for the
-// snapshot, one of so many events.
+// run remembers what really happened: a run that did not get to its end is, for
+// the snapshot, one of so many events.
 func (d *Driver) run(cmd *codec.RunWorld) codec.WorldAnswer {
+	began, wasOver := d.now, d.over
 	done := d.World.Run(cmd.Until, cmd.Events)
-	reached := d.over || d.now >= min(cmd.Until, d.plan.Duration)
-	if !reached {
-		d.remember(&codec.RunWorld{Until: cmd.Until, Events: done})
-		return d.ran(done)
+	end := min(cmd.Until, d.plan.Duration)
+	switch {
+	case done == 0 && d.now == began && d.over == wasOver:
+	case d.over || d.now >= end && d.queue.PeekTime() > end:
+		d.rememberRun(codec.RunWorld{Until: cmd.Until})
+	default:
+		d.rememberRun(codec.RunWorld{Until: cmd.Until, Events: done})
 	}
-	if d.last != nil && d.last.Events == 0 {
-		d.last.Until = max(d.last.Until, cmd.Until) // two runs to a time are one
-		return d.ran(done)
-	}
-	d.remember(&codec.RunWorld{Until: cmd.Until})
 	return d.ran(done)
+}
+
+// rememberRun joins a run with the one before, so that a run in many slices is
+// one command.
+func (d *Driver) rememberRun(run codec.RunWorld) {
+	switch last := d.last; {
+	case last == nil || last.Events == 0 && run.Events > 0:
+		d.remember(&run)
+	case run.Events > 0:
+		last.Until, last.Events = max(last.Until, run.Until), last.Events+run.Events
+	case last.Events > 0:
+		*last = run
+	default:
+		last.Until = max(last.Until, run.Until)
+	}
 }
 
 func (d *Driver) give(cmd *codec.GiveNode) (codec.WorldAnswer, error) {
@@ -116,6 +139,9 @@ func (d *Driver) give(cmd *codec.GiveNode) (codec.WorldAnswer, error) {
 	d.remember(cmd)
 	if err != nil {
 		return nil, err
+	}
+	if d.convergedAt >= 0 && !d.Equal() {
+		d.convergedAt, d.over = -1, false // there is something to do again
 	}
 	answer := &codec.NodeEffects{Node: cmd.Node}
 	for _, ef := range effects {
@@ -204,4 +230,19 @@ func (d *Driver) snapshot() (codec.WorldAnswer, error) {
 	d.flush()
 	b, err := codec.Marshal(&d.origin)
 	return &codec.WorldSnapshot{Bytes: b}, err
+}
+
+// Columns answers "peers" and "space" with ids, and the tables of the world.
+func (d *Driver) Columns(table string) ([]Column, error) {
+	switch table {
+	case "peers":
+		ids := make([][32]byte, len(d.plan.Nodes))
+		for i := range ids {
+			ids[i] = d.plan.Nodes[i].Peer
+		}
+		return []Column{{"peer", ids}}, nil
+	case "space":
+		return []Column{{"space", [][32]byte{d.plan.space()}}}, nil
+	}
+	return d.World.Columns(table)
 }

@@ -1,10 +1,42 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 )
+
+// ScenarioInfo is what a host wants to know of a scenario before it runs it.
+type ScenarioInfo struct {
+	Name       string   `cbor:"name"`
+	Seed       uint64   `cbor:"seed"`
+	Nodes      int      `cbor:"nodes"`
+	Duration   int64    `cbor:"duration"` // ns
+	Stop       string   `cbor:"stop"`
+	Latencies  bool     `cbor:"latencies"`
+	Transcript bool     `cbor:"transcript"`
+	Files      []string `cbor:"files"` // that it names
+}
+
+// Info describes a scenario.
+func (s *Scenario) Info() *ScenarioInfo {
+	info := &ScenarioInfo{
+		Name: s.Name, Seed: s.Seed, Nodes: s.Nodes, Duration: int64(s.Duration), Stop: s.Stop,
+		Latencies: s.Measure.Latencies, Transcript: s.Measure.Transcript, Files: []string{},
+	}
+	specs := []*LinkSpec{&s.Links}
+	for i := range s.Fault {
+		specs = append(specs, s.Fault[i].Links)
+	}
+	for _, l := range specs {
+		if l != nil && l.Matrix != "" && !slices.Contains(info.Files, l.Matrix) {
+			info.Files = append(info.Files, l.Matrix)
+		}
+	}
+	return info
+}
 
 // PlanData is a plan for drivers in other languages: everything a run depends
 // on, as plain data. Times are nanoseconds.
@@ -13,6 +45,7 @@ type PlanData struct {
 	Seed     uint64       `cbor:"seed"`
 	Duration int64        `cbor:"duration"`
 	Stop     bool         `cbor:"stop"`
+	CPU      bool         `cbor:"cpu"`
 	Sample   int64        `cbor:"sample"`
 	Genesis  []byte       `cbor:"genesis"`
 	Space    []byte       `cbor:"space"`
@@ -72,7 +105,7 @@ const bootsExported = 16
 func (p *Plan) Export() (*PlanData, error) {
 	space := p.space()
 	d := &PlanData{
-		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, Sample: p.Sample,
+		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, CPU: p.CPU, Sample: p.Sample,
 		Genesis: p.Genesis, Space: space[:], Links: p.Links, Network: networkData(p.Model, p.Params),
 		Uplink:   [2]int64{p.Uplink.BytesPerSecond, p.Uplink.QueueBytes},
 		Downlink: [2]int64{p.Downlink.BytesPerSecond, p.Downlink.QueueBytes},

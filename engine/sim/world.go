@@ -178,7 +178,10 @@ func (w *World) clock(n *simNode) codec.Now {
 
 // step gives a node events and carries out its effects.
 func (w *World) step(n *simNode, events ...codec.Event) {
-	before := *n.node.Counters()
+	var before codec.Counters
+	if w.plan.CPU {
+		before = *n.node.Counters()
+	}
 	effects, err := n.node.Step(w.clock(n), events...)
 	if err != nil {
 		w.refused++

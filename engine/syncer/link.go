@@ -21,10 +21,11 @@ type link struct {
 	unknown  []codec.SpaceName // names of the peer's that match no space of ours, yet
 	nextName uint64
 	nextOpen int64
+	upAt     int64
 	control  []message // waiting to leave, in order
 	turn     int       // which channel fills the next frame first
 	faults   int
-	closing  bool // a HangUp has been asked for
+	closing  bool // it is down, or a HangUp has been asked for
 }
 
 // A message is encoded and waits for a frame.
@@ -39,15 +40,17 @@ type channel struct {
 	space  *space
 	mine   uint64 // our index for the space
 	theirs uint64
-	open   bool // both sides hold the space
+	blind  codec.Blind // the peer's name for the space, once its Hello has come
+	open   bool        // both sides hold the space
 
 	// Live path.
-	eagerOut   bool // we push; else we announce
-	pruned     bool // we asked the peer to announce
+	eager      bool // both sides push; else they announce
+	prunedAt   int64
 	live       []*codec.Record
 	announced  []uint64
 	announceAt int64
 	wants      []uint64
+	asked      []uint64 // what the peer wants, to be loaded and sent
 
 	// Repair path.
 	session    *session
@@ -62,6 +65,9 @@ type channel struct {
 }
 
 func (l *link) paused() bool { return l.peer.paused }
+
+// active reports whether records may pass on a channel.
+func (ch *channel) active() bool { return ch.open && !ch.link.paused() }
 
 func (l *link) channel(id codec.ID) *channel {
 	for _, ch := range l.channels {
@@ -85,6 +91,9 @@ func (l *link) byTheirs(index uint64) *channel {
 func (l *link) say(kind codec.MessageKind, fields any) { l.queue(forControl, kind, fields) }
 
 func (l *link) queue(why purpose, kind codec.MessageKind, fields any) {
+	if l.closing {
+		return
+	}
 	l.control = append(l.control, message{codec.AppendMessage(nil, kind, fields), why})
 }
 
@@ -92,6 +101,12 @@ func (l *link) drop(ch *channel) {
 	l.channels = slices.DeleteFunc(l.channels, func(c *channel) bool { return c == ch })
 	ch.space.channels = slices.DeleteFunc(ch.space.channels, func(c *channel) bool { return c == ch })
 	ch.open = false
+	ch.hush()
+}
+
+// hush forgets what the live path was about to say.
+func (ch *channel) hush() {
+	ch.live, ch.announced, ch.wants, ch.asked = nil, nil, nil, nil
 }
 
 func (ch *channel) announce(at int64, short uint64) {
@@ -112,15 +127,14 @@ func (s *Syncer) LinkUp(peerID codec.PeerID, id uint64, dialed bool) bool {
 		return false
 	}
 	p := s.peer(peerID)
-	l := &link{id: id, peer: p, dialed: dialed, t: newTransport(), nonce: s.rng.Uint64(), nextOpen: 1}
+	l := &link{id: id, peer: p, dialed: dialed, t: newTransport(), nonce: s.rng.Uint64(), nextOpen: 1, upAt: s.now}
 	s.links = slices.Insert(s.links, at, l)
 	if old := p.link; old != nil {
 		preferred := s.cfg.Self.Compare(peerID) < 0 // we are the smaller key: our dial stays
-		if old.dialed == preferred && dialed != preferred {
+		if old.dialed == preferred && dialed != preferred && s.now < old.upAt+crossingNs {
 			s.hangUp(l, "a crossing link stays")
 			return true
 		}
-		s.closeLink(old)
 		s.hangUp(old, "replaced by another link")
 		p = s.peer(peerID) // a stranger was forgotten with its link
 		l.peer = p
@@ -163,21 +177,22 @@ func (s *Syncer) LinkDown(id uint64) bool {
 
 // closeLink stops all work on a link that may still be in the table.
 func (s *Syncer) closeLink(l *link) {
+	l.closing = true
 	for len(l.channels) > 0 {
 		ch := l.channels[0]
 		s.endSession(ch.session, codec.OutcomeLinkDown, false)
 		l.drop(ch)
 	}
-	l.closing = true
-	l.control = nil
+	l.control, l.unknown = nil, nil
 	l.t = newTransport()
 	if l.peer.link == l {
 		s.disconnected(l.peer)
 	}
 }
 
+// hangUp gives up a link at once; whatever still comes on it is ignored.
 func (s *Syncer) hangUp(l *link, reason string) {
-	l.closing = true
+	s.closeLink(l)
 	s.host.Emit(&codec.HangUp{Link: l.id, Reason: reason})
 }
 
@@ -187,10 +202,10 @@ func (s *Syncer) offer(l *link, ids []codec.ID) {
 	var add []codec.SpaceName
 	for _, id := range ids {
 		sp := s.space(id)
-		if sp == nil || l.closing || l.nextName >= codec.SpacesPerLinkMax || !s.host.MayRead(id, l.peer.id) {
+		if sp == nil || l.closing || len(l.channels) >= codec.SpacesPerLinkMax || !s.host.MayRead(id, l.peer.id) {
 			continue
 		}
-		ch := &channel{link: l, space: sp, mine: l.nextName, eagerOut: true}
+		ch := &channel{link: l, space: sp, mine: l.nextName, eager: true}
 		l.nextName++
 		l.channels = append(l.channels, ch)
 		sp.channels = append(sp.channels, ch)
@@ -199,6 +214,7 @@ func (s *Syncer) offer(l *link, ids []codec.ID) {
 	}
 	if len(add) > 0 {
 		l.say(codec.MsgSpaces, &codec.Spaces{Add: add})
+		s.match(l)
 	}
 }
 
@@ -214,7 +230,7 @@ func blind(space codec.ID, from, to codec.PeerID, nonce uint64) (b codec.Blind) 
 	return b
 }
 
-// match opens the channels whose names have become known on both sides.
+// match opens the channels of spaces that both sides have named.
 func (s *Syncer) match(l *link) {
 	if !l.hello {
 		return
@@ -223,8 +239,10 @@ func (s *Syncer) match(l *link) {
 		if ch.open {
 			continue
 		}
-		name := blind(ch.space.id, l.peer.id, s.cfg.Self, l.theirs.Nonce)
-		at := slices.IndexFunc(l.unknown, func(n codec.SpaceName) bool { return n.Blind == name })
+		if ch.blind == (codec.Blind{}) {
+			ch.blind = blind(ch.space.id, l.peer.id, s.cfg.Self, l.theirs.Nonce)
+		}
+		at := slices.IndexFunc(l.unknown, func(n codec.SpaceName) bool { return n.Blind == ch.blind })
 		if at < 0 {
 			continue
 		}

@@ -101,11 +101,10 @@ func (s *Syncer) RemovePeer(id codec.PeerID) bool {
 	p.kept, p.dialAt = false, 0
 	s.host.SavePeer(id, nil)
 	if l := p.link; l != nil {
-		s.closeLink(l)
 		s.hangUp(l, "peer removed")
-		return true
+	} else {
+		s.peers = slices.Delete(s.peers, at, at+1)
 	}
-	s.peers = slices.Delete(s.peers, at, at+1)
 	return true
 }
 
@@ -126,7 +125,7 @@ func (s *Syncer) PausePeer(id codec.PeerID, paused bool) bool {
 	for _, ch := range p.link.channels {
 		if paused {
 			s.endSession(ch.session, codec.OutcomePaused, true)
-			ch.live, ch.announced = nil, nil
+			ch.hush()
 		} else if ch.open {
 			ch.nextSync = s.now
 		}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
 )
@@ -32,10 +33,18 @@ func (s *Syncer) Frame(id uint64, data []byte) bool {
 		s.fault(l, codec.FaultFrame, "acknowledges a frame that was never sent")
 		return true
 	}
+	for _, r := range l.t.reached {
+		s.host.Reached(r.space, r.short, l.peer.id)
+	}
+	l.t.reached = l.t.reached[:0]
 	if head.Seq != 0 {
 		s.arrived(l, head.Seq, messages)
 	} else if len(messages) > 0 {
 		s.fault(l, codec.FaultFrame, "messages in a frame without number")
+	}
+	if len(l.control) > controlMax {
+		s.fault(l, codec.FaultQuota, "asks for more answers than it takes")
+		s.hangUp(l, "too many answers wait")
 	}
 	return true
 }
@@ -58,6 +67,9 @@ func (s *Syncer) arrived(l *link, seq uint64, messages []codec.Message) {
 	}
 	var later []codec.Message
 	for _, m := range messages {
+		if l.closing {
+			return
+		}
 		if !s.orderFree(l, m) {
 			later = append(later, m)
 		} else if err := s.handle(l, m); err != nil {
@@ -130,7 +142,7 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 	case codec.MsgEager:
 		return decoded(m, func(v *codec.Eager) error {
 			if ch := l.byTheirs(v.Index); ch != nil {
-				ch.eagerOut = v.Eager
+				ch.eager = v.Eager
 			}
 			return nil
 		})
@@ -181,9 +193,13 @@ func (s *Syncer) onSpaces(l *link, v *codec.Spaces) error {
 		if ch := l.byTheirs(index); ch != nil {
 			s.endSession(ch.session, codec.OutcomeNotAllowed, false)
 			ch.open = false
+			ch.hush()
 		}
+		l.unknown = slices.DeleteFunc(l.unknown, func(n codec.SpaceName) bool { return n.Index == index })
 	}
-	s.match(l)
+	if len(v.Add) > 0 {
+		s.match(l)
+	}
 	return nil
 }
 
@@ -197,7 +213,10 @@ func (s *Syncer) onRecords(l *link, v *codec.Records) error {
 	}
 	got := s.host.Admit(l.id, l.peer.id, ch.space.id, v.Batch)
 	if got.Err != nil {
-		s.fault(l, codec.FaultRecord, got.Err.Error())
+		s.fault(l, got.Fault, got.Err.Error())
+		if l.closing {
+			return nil
+		}
 	}
 	ch.activity = s.now
 	if ss := s.session(l, -v.Session); v.Session != 0 && ss != nil {
@@ -210,15 +229,16 @@ func (s *Syncer) onRecords(l *link, v *codec.Records) error {
 	return nil
 }
 
-// prune asks a link that brings nothing new to announce instead, as long as
-// another one still pushes.
+// prune makes a link that brings nothing new one of announcements, both ways, as
+// long as another one still pushes: what is left is a tree, which serves writers
+// anywhere. Frames pushed before the peer hears of it are no reason to repeat it.
 func (s *Syncer) prune(ch *channel) {
-	if ch.pruned {
+	if !ch.eager && s.now < ch.prunedAt+2*ch.link.t.srtt {
 		return
 	}
 	for _, other := range ch.space.channels {
-		if other != ch && other.open && !other.pruned && !other.link.paused() {
-			ch.pruned = true
+		if other != ch && other.open && other.eager && !other.link.paused() {
+			ch.eager, ch.prunedAt = false, s.now
 			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: false})
 			return
 		}
@@ -283,10 +303,7 @@ func (s *Syncer) onWant(l *link, v *codec.Want) error {
 		s.onSessionWant(l, v.Session, shorts, v.More)
 		return nil
 	}
-	for _, short := range shorts {
-		if len(ch.live) < liveBacklogMax {
-			ch.live = s.host.Records(ch.space.id, short, ch.live)
-		}
-	}
+	// What goes beyond the bound is asked for again, or found by a session.
+	ch.asked = append(ch.asked, shorts[:min(len(shorts), askedMax-len(ch.asked))]...)
 	return nil
 }

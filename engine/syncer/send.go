@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
 
 // pump sends what a link has to say and its window allows: frames that are due
@@ -27,7 +28,7 @@ func (s *Syncer) pump(l *link) {
 		if f.count == 0 {
 			break
 		}
-		bytes := l.t.send(s.now, f.count, f.body)
+		bytes := l.t.send(s.now, f.count, f.body, f.carries)
 		c.BytesReconcile += uint64(f.sizes[forReconcile])
 		c.BytesRecords += uint64(f.sizes[forRecords])
 		c.BytesControl += uint64(len(bytes) - f.sizes[forReconcile] - f.sizes[forRecords])
@@ -50,6 +51,8 @@ type frame struct {
 	count int
 	limit int
 	sizes [forRecords + 1]int
+
+	carries []carried
 }
 
 func (f *frame) add(why purpose, message []byte) {
@@ -85,6 +88,10 @@ func (s *Syncer) fillChannel(ch *channel, f *frame) {
 	if !ch.open {
 		return
 	}
+	for len(ch.live) < 64 && len(ch.asked) > 0 {
+		ch.live = s.host.Records(ch.space.id, ch.asked[0], ch.live)
+		ch.asked = ch.asked[1:]
+	}
 	if len(ch.live) > 0 {
 		n := s.fillRecords(ch, 0, ch.live, f)
 		if ch.live = ch.live[n:]; len(ch.live) == 0 {
@@ -92,11 +99,12 @@ func (s *Syncer) fillChannel(ch *channel, f *frame) {
 		}
 	}
 	if len(ch.wants) > 0 && !f.full() {
-		f.add(forControl, codec.AppendMessage(nil, codec.MsgWant, &codec.Want{Index: ch.mine, Short: shortBytes(ch.wants)}))
-		ch.wants = nil
+		n := min(len(ch.wants), shortsPerMessage)
+		f.add(forControl, codec.AppendMessage(nil, codec.MsgWant, &codec.Want{Index: ch.mine, Short: shortBytes(ch.wants[:n])}))
+		ch.wants = ch.wants[n:]
 	}
 	if len(ch.announced) > 0 && (ch.announceAt <= s.now || len(ch.announced) >= 64) && !f.full() {
-		n := min(len(ch.announced), 1024)
+		n := min(len(ch.announced), shortsPerMessage)
 		f.add(forControl, codec.AppendMessage(nil, codec.MsgHave, &codec.Have{Index: ch.mine, Short: shortBytes(ch.announced[:n])}))
 		ch.announced = ch.announced[n:]
 	}
@@ -104,6 +112,9 @@ func (s *Syncer) fillChannel(ch *channel, f *frame) {
 		s.fillSession(ch.session, f)
 	}
 }
+
+// shortsPerMessage keeps lists of names below a frame's usual size.
+const shortsPerMessage = 1024
 
 func shortBytes(shorts []uint64) []byte {
 	b := make([]byte, 0, 8*len(shorts))
@@ -129,6 +140,11 @@ func (s *Syncer) fillRecords(ch *channel, session int64, records []*codec.Record
 	}
 	batch := s.batch.encode(records[:n])
 	f.add(forRecords, codec.AppendRecords(nil, ch.mine, session, batch))
+	if s.host.Tracking() {
+		for _, rec := range records[:n] {
+			f.carries = append(f.carries, carried{ch.space.id, s.host.Short(rec)})
+		}
+	}
 	ch.activity = s.now
 	return n
 }
@@ -206,8 +222,7 @@ func urgency(r *codec.Record) int {
 
 // lastWord asks for what is missing; after the last part the responder closes.
 func (s *Syncer) lastWord(ss *session, f *frame) {
-	const perMessage = 2048
-	n := min(len(ss.want), perMessage)
+	n := min(len(ss.want), shortsPerMessage)
 	m := codec.AppendMessage(nil, codec.MsgWant, &codec.Want{
 		Index: ss.ch.mine, Session: ss.number, More: n < len(ss.want), Short: shortBytes(ss.want[:n]),
 	})
@@ -225,6 +240,8 @@ func (s *Syncer) finish(ss *session, f *frame) {
 	f.add(forReconcile, codec.AppendMessage(nil, codec.MsgClose, &codec.Close{
 		Session: ss.number, Outcome: codec.OutcomeFinished, Count: count, Summary: summary,
 	}))
-	s.synced(ss.ch)
+	if !reconcile.IsHint(ss.strategy) {
+		s.synced(ss.ch, false)
+	}
 	s.endSession(ss, codec.OutcomeFinished, false)
 }

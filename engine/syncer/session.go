@@ -49,8 +49,8 @@ func (s *Syncer) HasStrategy(name string) bool {
 	return slices.ContainsFunc(s.cfg.Strategies, func(st reconcile.Strategy) bool { return st.Name() == name })
 }
 
-// SyncNow starts a session on demand; its end is reported with req. It returns
-// the reason when there can be none now.
+// SyncNow starts a session on demand; its end is reported with req, at once when
+// there can be none now.
 func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy string) {
 	report := &codec.SyncEnded{Req: req, Peer: peerID, Space: id, Strategy: strategy}
 	at, found := s.findPeer(peerID)
@@ -65,8 +65,8 @@ func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy 
 			report.Outcome = codec.OutcomeNotAllowed
 			break
 		}
-		s.endSession(ch.session, codec.OutcomeSuperseded, true)
 		if st := s.strategyFor(ch.link, strategy); st != nil {
+			s.endSession(ch.session, codec.OutcomeSuperseded, true)
 			s.open(ch, st, req, false)
 			return
 		}
@@ -85,6 +85,9 @@ func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, follows bo
 	}
 	l.nextOpen++
 	ch.session = ss
+	if !follows {
+		ch.lag = 0
+	}
 	s.host.Counters().Sessions++
 	s.host.Counters().Rounds++
 	l.queue(forReconcile, codec.MsgOpen, &codec.Open{
@@ -113,6 +116,11 @@ func (s *Syncer) onOpen(l *link, m *codec.Open) error {
 		refuse(codec.OutcomePaused)
 		return nil
 	}
+	st := s.strategyFor(l, m.Strategy)
+	if st == nil || m.Strategy == "" {
+		refuse(codec.OutcomeUnsupported)
+		return nil
+	}
 	if old := ch.session; old != nil {
 		// Two sessions that cross: the smaller key's wins on both sides.
 		if old.mine() && s.cfg.Self.Compare(l.peer.id) < 0 {
@@ -120,11 +128,6 @@ func (s *Syncer) onOpen(l *link, m *codec.Open) error {
 			return nil
 		}
 		s.endSession(old, codec.OutcomeSuperseded, true)
-	}
-	st := s.strategyFor(l, m.Strategy)
-	if st == nil || m.Strategy == "" {
-		refuse(codec.OutcomeUnsupported)
-		return nil
 	}
 	if l.openSessions() >= sessionsPerLinkMax {
 		refuse(codec.OutcomeBusy)
@@ -148,7 +151,7 @@ func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *cod
 	view := s.host.Pin(ch.space.id, st)
 	if s.compared(ch, m.Count, m.Summary, view.Count(), view.Summary()) {
 		ch.lag = 0
-		s.synced(ch)
+		s.synced(ch, true)
 		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{
 			Session: number, Outcome: codec.OutcomeEqual, Count: view.Count(), Summary: view.Summary(),
 		})
@@ -173,10 +176,10 @@ func (s *Syncer) compared(ch *channel, theirCount uint64, theirs codec.ID, count
 }
 
 // synced plans the next session after a complete one, whoever opened it.
-func (s *Syncer) synced(ch *channel) {
+func (s *Syncer) synced(ch *channel, equal bool) {
 	ch.lastSync = s.now
 	ch.nextSync = s.nextInterval(ch.link.peer)
-	s.host.Synced(ch.space.id)
+	s.host.Synced(ch.space.id, ch.link.peer.id, equal)
 }
 
 // apply queues what a strategy wants done.
@@ -187,12 +190,7 @@ func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 		ss.ch.lag += uint64(len(out.Give) + len(out.Want))
 	}
 	if out.Fallback {
-		st := s.strategyFor(ss.ch.link, reconcile.FullName)
-		ch, req := ss.ch, ss.report.Req
-		s.endSession(ss, codec.OutcomeUnconfirmed, true)
-		if st != nil && ss.mine() && ss.strategy.Name() != reconcile.FullName {
-			s.open(ch, st, req, true)
-		}
+		s.follow(ss, codec.OutcomeUnconfirmed, true, reconcile.FullName)
 		return
 	}
 	if out.Done && ss.mine() {
@@ -223,13 +221,18 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 		s.endSession(ss, codec.OutcomeFault, true)
 		return
 	}
+	if !ss.mine() && len(ss.payloads) > payloadsWaitingMax {
+		s.fault(l, codec.FaultQuota, "session: asks on before it has taken what it asked for")
+		s.endSession(ss, codec.OutcomeFault, true)
+		return
+	}
 	if ss.decided {
 		return // what was already under way when we decided
 	}
 	var out reconcile.Out
 	if err := ss.run.Receive(m.Payload, &out); err != nil {
 		s.fault(l, codec.FaultSession, err.Error())
-		s.failed(ss)
+		s.follow(ss, codec.OutcomeFault, true, reconcile.FullName)
 		return
 	}
 	if ss.mine() && (len(out.Payloads) > 0 || out.Done) {
@@ -239,13 +242,27 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 	s.apply(ss, &out)
 }
 
-// failed ends a session whose strategy cannot go on with this peer, and tries
-// the one that needs no trust.
-func (s *Syncer) failed(ss *session) {
-	ch, req := ss.ch, ss.report.Req
-	s.endSession(ss, codec.OutcomeFault, true)
-	if st := s.strategyFor(ch.link, reconcile.FullName); ss.mine() && !ss.follows && st != nil {
-		s.open(ch, st, req, true)
+// follow ends a session and starts another one in its place, which takes over its
+// request: with the named strategy, or the first of ours that is another one.
+// Only once: two that fail in a row wait for the next interval.
+func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name string) {
+	if !ss.mine() || ss.follows || ss.ch.session != ss || name == ss.strategy.Name() {
+		s.endSession(ss, outcome, tell)
+		return
+	}
+	var next reconcile.Strategy
+	for _, st := range s.cfg.Strategies {
+		if next == nil && st.Name() != ss.strategy.Name() && (name == "" || name == st.Name()) {
+			next = s.strategyFor(ss.ch.link, st.Name())
+		}
+	}
+	req := ss.report.Req
+	if next != nil {
+		ss.report.Req = 0 // the next one answers
+	}
+	s.endSession(ss, outcome, tell)
+	if next != nil {
+		s.open(ss.ch, next, req, true)
 	}
 }
 
@@ -256,6 +273,11 @@ func (s *Syncer) onSessionWant(l *link, number int64, shorts []uint64, more bool
 		return
 	}
 	ss.progress = s.now
+	if uint64(len(ss.gives)+len(shorts)) > 2*ss.view.Count()+shortsPerMessage {
+		s.fault(l, codec.FaultQuota, "session: wants more than there is")
+		s.endSession(ss, codec.OutcomeFault, true)
+		return
+	}
 	ss.gives = append(ss.gives, shorts...)
 	ss.closing = !more
 }
@@ -266,50 +288,48 @@ func (s *Syncer) onClose(l *link, m *codec.Close) {
 	if ss == nil {
 		return
 	}
-	ch := ss.ch
 	outcome := m.Outcome
-	if !ss.mine() {
-		s.endSession(ss, outcome, false)
-		return
+	if outcome == 0 || outcome > codec.OutcomeBusy {
+		outcome = codec.OutcomeFault // whatever it means, it is not what was asked for
 	}
-	if outcome == codec.OutcomeEqual || outcome == codec.OutcomeFinished {
-		ours, count := s.host.Summary(ch.space.id)
-		equal := s.compared(ch, m.Count, m.Summary, count, ours)
-		found := ch.lag
-		if equal {
-			ch.lag = 0
-		}
+	switch {
+	case !ss.mine():
 		s.endSession(ss, outcome, false)
-		s.synced(ch)
-		if !equal && !ss.follows {
-			s.confirm(ss, found)
-		}
-		return
-	}
-	s.endSession(ss, outcome, false)
-	if outcome == codec.OutcomeUnsupported && !ss.follows {
-		if st := s.strategyFor(l, ""); st != nil && st.Name() != ss.strategy.Name() {
-			s.open(ch, st, ss.report.Req, true)
-		}
+	case outcome == codec.OutcomeEqual || outcome == codec.OutcomeFinished:
+		s.finished(ss, outcome, m)
+	case outcome == codec.OutcomeUnsupported:
+		s.follow(ss, outcome, false, "")
+	case outcome == codec.OutcomeUnconfirmed || outcome == codec.OutcomeFault:
+		s.follow(ss, outcome, false, reconcile.FullName)
+	default:
+		s.endSession(ss, outcome, false)
 	}
 }
 
-// confirm runs a second session when the first found nothing although the sets
-// differ (two records share a short id), or when its strategy is only a hint.
-func (s *Syncer) confirm(ss *session, found uint64) {
-	want := reconcile.FullName
-	if reconcile.IsHint(ss.strategy) {
-		want = ""
-	} else if found > 0 {
-		return // both sides kept writing
+// finished ends a session of ours that ran to its end. Another one follows when
+// it found nothing although the sets differ (two records share a short id), and
+// when its strategy is only a hint.
+func (s *Syncer) finished(ss *session, outcome codec.Outcome, m *codec.Close) {
+	ch := ss.ch
+	ours, count := s.host.Summary(ch.space.id)
+	equal := s.compared(ch, m.Count, m.Summary, count, ours)
+	found := ch.lag
+	hint := reconcile.IsHint(ss.strategy)
+	if equal {
+		ch.lag = 0
 	}
-	for _, st := range s.cfg.Strategies {
-		if st.Name() != ss.strategy.Name() && (want == "" || want == st.Name()) {
-			if st = s.strategyFor(ss.ch.link, st.Name()); st != nil {
-				s.open(ss.ch, st, 0, true)
-				return
-			}
-		}
+	if equal || !hint {
+		s.synced(ch, equal)
+	}
+	switch {
+	case equal:
+		s.endSession(ss, outcome, false)
+	case hint:
+		s.follow(ss, codec.OutcomeUnconfirmed, false, "")
+	case found == 0:
+		s.follow(ss, outcome, false, reconcile.FullName)
+	default: // both sides kept writing
+		s.endSession(ss, outcome, false)
 	}
 }
 
@@ -347,7 +367,6 @@ func (s *Syncer) wakeChannel(ch *channel) {
 	}
 	ch.nextSync = s.nextInterval(ch.link.peer)
 	ch.lastSync = s.now
-	ch.lag = 0
 	if st := s.strategyFor(ch.link, ""); st != nil {
 		s.open(ch, st, 0, false)
 	}
@@ -368,7 +387,7 @@ func (s *Syncer) sessionDue(ch *channel) int64 {
 
 func (s *Syncer) channelWake(ch *channel) int64 {
 	var at int64
-	if len(ch.announced) > 0 && ch.link.t.room() > 0 { // else an acknowledgement will come first
+	if len(ch.announced) > 0 && ch.open && ch.link.t.room() > 0 { // else an acknowledgement will come first
 		at = ch.announceAt
 	}
 	if ss := ch.session; ss != nil {

@@ -26,10 +26,22 @@ const (
 	sessionsPerLinkMax = 8        // a peer reconciles several spaces at once, not hundreds
 	liveBacklogMax     = 4096     // records waiting for a slow link; a session repairs the rest
 	wantedMax          = 8192     // announced records a space waits for
+	askedMax           = 8192     // records asked for by name that have not left yet
+	controlMax         = 8192     // messages a peer lets wait although it caused them
 	heldBytesMax       = 1 << 20  // frames that arrived before their predecessors
+	payloadsWaitingMax = 256      // of a session, each at most 32 KiB
 	sessionBytesMin    = 64 << 20 // payload bytes one session may bring, plus a share of the set
 	faultsMax          = 64       // faults before a link is given up
 	creditBytes        = 1 << 20  // what this side accepts unacknowledged
+)
+
+const (
+	// repairNs is how soon a session makes up for records that a slow link could
+	// not be given.
+	repairNs = 1e9
+	// crossingNs is how old a link may be for another one to count as a crossing
+	// dial. Later ones replace it: it has died unnoticed on the other side.
+	crossingNs = 10e9
 )
 
 // Config is the part of a node's configuration that the syncer uses. All times
@@ -51,7 +63,15 @@ type Config struct {
 type Admission struct {
 	New       int
 	Duplicate int
-	Err       error // the batch was malformed, or a record broke a rule
+	Fault     codec.FaultKind // what Err is to be called
+	Err       error           // the batch was malformed, or a record broke a rule
+}
+
+// Blame notes the first thing that is wrong with a batch.
+func (a *Admission) Blame(kind codec.FaultKind, err error) {
+	if a.Err == nil {
+		a.Fault, a.Err = kind, err
+	}
 }
 
 // A Host is the node, as the syncer sees it.
@@ -76,8 +96,11 @@ type Host interface {
 	Emit(effect codec.Effect)
 	// SavePeer keeps what AddPeer said; a nil value forgets it.
 	SavePeer(peer codec.PeerID, value []byte)
-	// Synced says that a session with a peer ended with both sets complete.
-	Synced(space codec.ID)
+	// Synced says that a session with a peer has ended with everything exchanged
+	// and, if equal, that the peer holds the very set that this node holds now.
+	Synced(space codec.ID, peer codec.PeerID, equal bool)
+	// Short is the short id of a record.
+	Short(rec *codec.Record) uint64
 	// Tracking reports whether Reached matters for any record now.
 	Tracking() bool
 	// Reached says that a peer is known to hold a record.
@@ -144,15 +167,15 @@ func (s *Syncer) jitter(d int64) int64 {
 	return d - d/10 + int64(s.rng.Uint64()%uint64(d/5+1))
 }
 
-// Begin starts a step at a monotonic time.
-func (s *Syncer) Begin(now int64) { s.now = now }
+// Begin starts a step at a monotonic time. The first nanosecond counts as the
+// second one: a time of 0 means never.
+func (s *Syncer) Begin(now int64) { s.now = max(now, 1) }
 
 // SpaceJoined announces a space on every link.
 func (s *Syncer) SpaceJoined(id codec.ID) {
 	s.spaces = append(s.spaces, &space{id: id, wanted: map[uint64]*wanted{}})
 	for _, l := range s.links {
 		s.offer(l, []codec.ID{id})
-		s.match(l)
 	}
 }
 
@@ -160,9 +183,7 @@ func (s *Syncer) SpaceJoined(id codec.ID) {
 func (s *Syncer) SpaceLeft(id codec.ID) {
 	for _, l := range s.links {
 		if ch := l.channel(id); ch != nil {
-			s.endSession(ch.session, codec.OutcomeNotAllowed, true)
-			l.say(codec.MsgSpaces, &codec.Spaces{Remove: []uint64{ch.mine}})
-			l.drop(ch)
+			s.withdraw(ch)
 		}
 	}
 	s.spaces = slices.DeleteFunc(s.spaces, func(sp *space) bool { return sp.id == id })
@@ -171,11 +192,23 @@ func (s *Syncer) SpaceLeft(id codec.ID) {
 // ReadersChanged looks again at which peers may know of a space.
 func (s *Syncer) ReadersChanged(id codec.ID) {
 	for _, l := range s.links {
-		if l.channel(id) == nil {
+		if ch := l.channel(id); ch == nil {
 			s.offer(l, []codec.ID{id})
-			s.match(l)
+		} else if !s.host.MayRead(id, l.peer.id) {
+			s.withdraw(ch)
 		}
 	}
+}
+
+// withdraw ends the exchange of a space on a link that stays up.
+func (s *Syncer) withdraw(ch *channel) {
+	l := ch.link
+	s.endSession(ch.session, codec.OutcomeNotAllowed, true)
+	l.say(codec.MsgSpaces, &codec.Spaces{Remove: []uint64{ch.mine}})
+	if ch.open { // the peer still offers it, should we come back
+		l.unknown = append(l.unknown, codec.SpaceName{Index: ch.theirs, Blind: ch.blind})
+	}
+	l.drop(ch)
 }
 
 // Publish passes a record that is new to this node on to the neighbours, but
@@ -193,12 +226,12 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 			continue
 		}
 		switch {
-		case !ch.eagerOut && !urgent:
+		case !ch.eager && !urgent:
 			ch.announce(s.now+s.cfg.AnnounceNs, short)
 		case len(ch.live) < liveBacklogMax:
 			ch.live = append(ch.live, rec)
 		default:
-			ch.nextSync = earlier(ch.nextSync, s.now+s.cfg.IdleNs)
+			ch.nextSync = earlier(ch.nextSync, s.now+max(s.cfg.IdleNs, repairNs))
 		}
 	}
 }
@@ -210,7 +243,7 @@ func (s *Syncer) Want(id codec.ID, short uint64, link uint64) {
 		return
 	}
 	for _, ch := range sp.channels {
-		if ch.open && (link == 0 || ch.link.id == link) {
+		if ch.active() && (link == 0 || ch.link.id == link) {
 			ch.wants = append(ch.wants, short)
 			return
 		}
@@ -220,15 +253,19 @@ func (s *Syncer) Want(id codec.ID, short uint64, link uint64) {
 	}
 }
 
-// End finishes a step: it lets every link say what it has to say.
+// End finishes a step: it does what is due and lets every link say what it has
+// to say.
 func (s *Syncer) End() {
+	if at := s.NextWake(); at != 0 && at <= s.now {
+		s.wake()
+	}
 	for _, l := range s.links {
 		s.pump(l)
 	}
 }
 
-// Wake does whatever is due.
-func (s *Syncer) Wake() {
+// wake does whatever is due, but for what pump does.
+func (s *Syncer) wake() {
 	for _, sp := range s.spaces {
 		s.pull(sp)
 	}
@@ -269,7 +306,7 @@ func (s *Syncer) pull(sp *space) {
 		if sp.wanted[w.short] != w {
 			continue // it has come
 		}
-		for w.tried < len(w.from) && !w.from[w.tried].open {
+		for w.tried < len(w.from) && !w.from[w.tried].active() {
 			w.tried++
 		}
 		if w.tried == len(w.from) || s.host.Holds(sp.id, w.short) {
@@ -279,8 +316,8 @@ func (s *Syncer) pull(sp *space) {
 		ch := w.from[w.tried]
 		w.tried++
 		ch.wants = append(ch.wants, w.short)
-		if ch.pruned {
-			ch.pruned = false
+		if !ch.eager {
+			ch.eager = true
 			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: true})
 		}
 		w.at = s.now + s.cfg.PullNs

@@ -18,6 +18,8 @@ const (
 	windowMin     = 16 << 10
 	windowMax     = 4 << 20
 	frameOverhead = 16
+
+	messageOverhead = 64 // memory that a waiting message costs beside its body
 )
 
 // A purpose says what bytes are for, in the node's accounts.
@@ -31,13 +33,20 @@ const (
 
 // A sent frame waits for its acknowledgement.
 type sent struct {
-	seq   uint64
-	body  []byte // its messages
-	count int
-	at    int64  // last transmission, monotonic ns
-	order uint64 // of the last transmission, over all frames
-	tries int
-	acked bool
+	seq     uint64
+	body    []byte // its messages
+	count   int
+	at      int64  // last transmission, monotonic ns
+	order   uint64 // of the last transmission, over all frames
+	tries   int
+	acked   bool
+	carries []carried
+}
+
+// carried is a record in a frame whose arrival somebody waits for.
+type carried struct {
+	space codec.ID
+	short uint64
 }
 
 // transport makes a lossy link carry messages in order and once. Sequence
@@ -62,6 +71,7 @@ type transport struct {
 	srtt     int64
 	rttvar   int64
 	backoff  uint
+	reached  []carried // of frames that have been acknowledged
 
 	// Receiving.
 	cum    uint64 // everything up to here has arrived
@@ -83,14 +93,20 @@ func newTransport() transport {
 	return transport{next: 1, window: windowFirst, slow: windowMax, credit: windowFirst}
 }
 
-// room is how many bytes may leave now.
-func (t *transport) room() int { return min(t.window, t.credit) - t.flying }
+// room is how many bytes may leave now. Frames that the receiver could not
+// remember before their predecessors would be sent in vain.
+func (t *transport) room() int {
+	if len(t.inFlight) >= aheadMax {
+		return 0
+	}
+	return min(t.window, t.credit) - t.flying
+}
 
 // rto is the time-out of the oldest frame in flight.
 func (t *transport) rto() int64 {
 	rto := int64(rtoFirstNs)
 	if t.srtt > 0 {
-		rto = max(t.srtt+4*t.rttvar+ackDelayNs, rtoMinNs)
+		rto = min(max(t.srtt+4*t.rttvar+ackDelayNs, rtoMinNs), rtoMaxNs)
 	}
 	return min(rto<<t.backoff, rtoMaxNs)
 }
@@ -100,8 +116,8 @@ func (t *transport) rto() int64 {
 func (t *transport) lossAfter() int64 { return t.srtt + max(t.srtt/4, 2*t.rttvar, 1e6) }
 
 // send registers a new frame of messages and returns its bytes.
-func (t *transport) send(now int64, count int, body []byte) []byte {
-	t.inFlight = append(t.inFlight, sent{seq: t.next, body: body, count: count})
+func (t *transport) send(now int64, count int, body []byte, carries []carried) []byte {
+	t.inFlight = append(t.inFlight, sent{seq: t.next, body: body, count: count, carries: carries})
 	t.next++
 	t.flying += len(body) + frameOverhead
 	return t.transmit(now, &t.inFlight[len(t.inFlight)-1])
@@ -156,18 +172,24 @@ func (t *transport) acknowledged(now int64, head *codec.FrameHead) bool {
 	if head.Ack >= t.next {
 		return false
 	}
-	n := 0
-	for n < len(t.inFlight) && (t.inFlight[n].acked || t.inFlight[n].seq <= head.Ack) {
-		if f := &t.inFlight[n]; !f.acked {
+	for i := range t.inFlight {
+		f := &t.inFlight[i]
+		if f.seq > head.Ack {
+			break
+		}
+		if !f.acked {
 			t.arrived(now, f)
 		}
-		t.inFlight[n].body = nil
-		n++
 	}
-	t.inFlight = t.inFlight[n:]
 	if len(head.Gaps) > 0 || t.lossAt != 0 || t.repeated {
 		t.suspect(now, head)
 	}
+	n := 0 // an old acknowledgement may cover the oldest frame by its bitmap
+	for n < len(t.inFlight) && t.inFlight[n].acked {
+		t.inFlight[n] = sent{}
+		n++
+	}
+	t.inFlight = t.inFlight[n:]
 	return true
 }
 
@@ -200,6 +222,7 @@ func gapBit(head *codec.FrameHead, seq uint64) bool {
 
 func (t *transport) arrived(now int64, f *sent) {
 	f.acked = true
+	t.reached = append(t.reached, f.carries...)
 	size := len(f.body) + frameOverhead
 	t.flying -= size
 	t.newest = max(t.newest, f.order)
@@ -216,7 +239,7 @@ func (t *transport) arrived(now int64, f *sent) {
 
 // measure smooths a round-trip time (RFC 6298).
 func (t *transport) measure(rtt int64) {
-	rtt = max(rtt, 1)
+	rtt = min(max(rtt, 1), rtoMaxNs) // a longer one is a stopped host, not a path
 	if t.srtt == 0 {
 		t.srtt, t.rttvar = rtt, rtt/2
 		return
@@ -343,7 +366,7 @@ func (t *transport) hold(seq uint64, messages []codec.Message) {
 	kept := make([]codec.Message, len(messages))
 	for i, m := range messages {
 		kept[i] = codec.Message{Kind: m.Kind, Body: append([]byte(nil), m.Body...)}
-		size += len(m.Body)
+		size += len(m.Body) + messageOverhead
 	}
 	at := len(t.early)
 	for at > 0 && t.early[at-1].seq > seq {

@@ -20,6 +20,9 @@ const (
 	// firstCells is the responder's first run: it settles differences of up to
 	// twenty in one round trip for 400 bytes.
 	firstCells = 32
+	// burstCells bounds the first run: what the other side says of its count may
+	// be a lie, and cells cost us more than saying so cost them.
+	burstCells = 8192
 )
 
 // Name implements reconcile.Strategy.
@@ -62,7 +65,7 @@ func (Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcile.
 	r := &responder{view: view, coding: Coding{Items: int(view.Count()), CheckBytes: ShortCheck}}
 	// The counts bound the difference from below.
 	d := int(max(view.Count(), peer.Count) - min(view.Count(), peer.Count))
-	r.send(max(firstCells, CellsFor(min(d, 1<<20))), out)
+	r.send(min(max(firstCells, CellsFor(min(d, burstCells))), burstCells), out)
 	return r
 }
 

@@ -39,7 +39,14 @@ type entry struct {
 // An author's records, by (version, id).
 type author struct {
 	key  codec.PeerID
-	dots []uint32
+	dots []dot
+}
+
+// A dot holds the version beside the handle: a search need not visit the
+// entries, which lie all over the memory.
+type dot struct {
+	version uint64
+	handle  uint32
 }
 
 // content is everything the arena knows of one space.
@@ -120,7 +127,7 @@ func (c *content) intern(rec *codec.Record, short uint64) uint32 {
 	}
 	c.byRegister[reg] = h
 	at := c.dotIndex(e.author, rec)
-	e.author.dots = slices.Insert(e.author.dots, at, h)
+	e.author.dots = slices.Insert(e.author.dots, at, dot{rec.Version, h})
 	if c.ordered != nil {
 		c.ordered.Set(h)
 	}
@@ -150,12 +157,24 @@ func compareDots(a, b *codec.Record) int {
 
 // dotIndex is where a record stands, or belongs, among its author's.
 func (c *content) dotIndex(a *author, rec *codec.Record) int {
+	at := a.above(rec.Version - 1)
+	for at < len(a.dots) && a.dots[at].version == rec.Version && c.entries[a.dots[at].handle].rec.ID.Compare(rec.ID) < 0 {
+		at++ // hardly ever: one version signed twice
+	}
+	return at
+}
+
+// above is the place of the first dot above a version.
+func (a *author) above(version uint64) int {
 	n := len(a.dots)
-	if n == 0 || compareDots(c.entries[a.dots[n-1]].rec, rec) < 0 {
+	if n == 0 || a.dots[n-1].version <= version {
 		return n // authors mostly append
 	}
-	at, _ := slices.BinarySearchFunc(a.dots, rec, func(h uint32, rec *codec.Record) int {
-		return compareDots(c.entries[h].rec, rec)
+	at, _ := slices.BinarySearchFunc(a.dots, version, func(d dot, version uint64) int {
+		if d.version <= version {
+			return -1
+		}
+		return 1
 	})
 	return at
 }
@@ -204,8 +223,8 @@ func (c *content) order() *btree.BTreeG[uint32] {
 		return compareKeys(c.entries[a].rec, c.entries[b].rec) < 0
 	}, btree.Options{NoLocks: true})
 	for _, a := range c.authors {
-		for _, h := range a.dots {
-			c.ordered.Set(h)
+		for _, d := range a.dots {
+			c.ordered.Set(d.handle)
 		}
 	}
 	return c.ordered

@@ -15,6 +15,7 @@ import (
 type Store struct {
 	arena  *Arena
 	sets   map[codec.ID]*set
+	latest *set // the one last looked for: most nodes have one space
 	meta   map[string][]byte
 	keys   []string // of meta, sorted
 	undo   []change // since the last synced commit
@@ -29,6 +30,7 @@ func New(arena *Arena) *Store {
 
 // A set is the records of one space: bit h says whether the store holds handle h.
 type set struct {
+	space   codec.ID
 	content *content
 	bits    []uint64
 	count   uint64
@@ -68,17 +70,33 @@ func (s *set) flip(h uint32) {
 // A change can be undone: a record that came or went, or a metadata value that
 // was something else before.
 type change struct {
-	set    *set
+	set    *set // nil for metadata
+	meta   *metaChange
 	handle uint32
 	added  bool
+}
+
+type metaChange struct {
 	key    string
 	before []byte
 }
 
-func (s *Store) set(space codec.ID) *set {
+// find returns a space's set, nil while there is none.
+func (s *Store) find(space codec.ID) *set {
+	if s.latest != nil && s.latest.space == space {
+		return s.latest
+	}
 	t := s.sets[space]
+	if t != nil {
+		s.latest = t
+	}
+	return t
+}
+
+func (s *Store) set(space codec.ID) *set {
+	t := s.find(space)
 	if t == nil {
-		t = &set{content: s.arena.content(space)}
+		t = &set{space: space, content: s.arena.content(space)}
 		s.sets[space] = t
 	}
 	return t
@@ -117,8 +135,7 @@ func (s *Store) DropSpace(space codec.ID) {
 
 // SetMeta implements store.Store.
 func (s *Store) SetMeta(key string, value []byte) {
-	before := s.meta[key]
-	s.undo = append(s.undo, change{key: key, before: before})
+	s.undo = append(s.undo, change{meta: &metaChange{key, s.meta[key]}})
 	s.setMeta(key, bytes.Clone(value))
 }
 
@@ -179,7 +196,7 @@ func (s *Store) Crash(keep int) *Store {
 func (s *Store) revert(c *change) {
 	switch {
 	case c.set == nil:
-		s.setMeta(c.key, c.before)
+		s.setMeta(c.meta.key, c.meta.before)
 	case c.added:
 		c.set.flip(c.handle)
 		c.set.count--
@@ -211,7 +228,7 @@ func (s *Store) EachMeta(prefix string, fn func(key string, value []byte) bool) 
 
 // Count implements store.Store.
 func (s *Store) Count(space codec.ID) uint64 {
-	if t := s.sets[space]; t != nil {
+	if t := s.find(space); t != nil {
 		return t.count
 	}
 	return 0
@@ -219,12 +236,12 @@ func (s *Store) Count(space codec.ID) uint64 {
 
 // Load implements store.Store.
 func (s *Store) Load(space codec.ID, ref store.Ref) *codec.Record {
-	return s.sets[space].content.entries[ref].rec
+	return s.find(space).content.entries[ref].rec
 }
 
 // Find implements store.Store.
 func (s *Store) Find(space codec.ID, short uint64, dst []store.Ref) []store.Ref {
-	t := s.sets[space]
+	t := s.find(space)
 	if t == nil {
 		return dst
 	}
@@ -256,7 +273,7 @@ func (s *set) sort(refs []store.Ref, compare func(a, b *codec.Record) int) {
 
 // Register implements store.Store.
 func (s *Store) Register(space codec.ID, author codec.PeerID, key codec.Key, dst []store.Ref) []store.Ref {
-	t := s.sets[space]
+	t := s.find(space)
 	if t == nil {
 		return dst
 	}
@@ -276,7 +293,7 @@ func (s *Store) Register(space codec.ID, author codec.PeerID, key codec.Key, dst
 
 // Dots implements store.Store.
 func (s *Store) Dots(space codec.ID, author codec.PeerID, above uint64, fn func(store.Ref, *codec.Record) bool) {
-	t := s.sets[space]
+	t := s.find(space)
 	if t == nil {
 		return
 	}
@@ -284,14 +301,8 @@ func (s *Store) Dots(space codec.ID, author codec.PeerID, above uint64, fn func(
 	if a == nil {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(a.dots, above, func(h uint32, above uint64) int {
-		if t.content.entries[h].rec.Version <= above {
-			return -1
-		}
-		return 1
-	})
-	for _, h := range a.dots[at:] {
-		if t.has(h) && !fn(store.Ref(h), t.content.entries[h].rec) {
+	for _, d := range a.dots[a.above(above):] {
+		if t.has(d.handle) && !fn(store.Ref(d.handle), t.content.entries[d.handle].rec) {
 			return
 		}
 	}
@@ -299,14 +310,14 @@ func (s *Store) Dots(space codec.ID, author codec.PeerID, above uint64, fn func(
 
 // Authors implements store.Store.
 func (s *Store) Authors(space codec.ID, fn func(author codec.PeerID, highest uint64) bool) {
-	t := s.sets[space]
+	t := s.find(space)
 	if t == nil {
 		return
 	}
 	for _, a := range t.content.authors {
 		for i := len(a.dots) - 1; i >= 0; i-- {
-			if h := a.dots[i]; t.has(h) {
-				if !fn(a.key, t.content.entries[h].rec.Version) {
+			if d := a.dots[i]; t.has(d.handle) {
+				if !fn(a.key, d.version) {
 					return
 				}
 				break
@@ -317,7 +328,7 @@ func (s *Store) Authors(space codec.ID, fn func(author codec.PeerID, highest uin
 
 // Scan implements store.Store.
 func (s *Store) Scan(space codec.ID, prefix, after codec.Key, fn func(store.Ref, *codec.Record) bool) {
-	t := s.sets[space]
+	t := s.find(space)
 	if t == nil {
 		return
 	}
@@ -341,7 +352,7 @@ func (s *Store) Pin(space codec.ID) store.Pin {
 	t := s.set(space)
 	t.shared = true
 	t.pins++
-	return &pin{set: set{content: t.content, bits: t.bits, count: t.count}, of: t}
+	return &pin{set: set{space: space, content: t.content, bits: t.bits, count: t.count}, of: t}
 }
 
 // Close implements store.Store.

@@ -108,6 +108,47 @@ func testPowerLoss(t *testing.T, seed uint64) {
 	h.wantCommit(t, crashed, first, last)
 }
 
+// Making and opening a directory survives a power loss at any operation.
+func TestPowerLossWhileOpening(t *testing.T) {
+	for _, seed := range seeds(1) {
+		t.Logf("seed %d", seed)
+		cfg := vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(seed, 0))}
+		for at := range int64(60) {
+			for range 10 {
+				mem := vfs.NewCrashableMem()
+				crashed := openThrough(t, mem, at, cfg) // makes it
+				closing(t, open(t, crashed))
+				crashed = openThrough(t, mem, at, cfg)
+				s := open(t, crashed)
+				if got := s.Meta("k"); string(got) != "v" {
+					t.Fatalf("loss at operation %d: got %q", at, got)
+				}
+				closing(t, s)
+			}
+		}
+	}
+}
+
+// openThrough opens a directory, commits, closes it, and returns what a power
+// loss at an operation left.
+func openThrough(t *testing.T, mem *vfs.MemFS, at int64, cfg vfs.CrashCloneCfg) *vfs.MemFS {
+	t.Helper()
+	var ops atomic.Int64
+	crashed := mem
+	s := open(t, errorfs.Wrap(mem, errorfs.InjectorFunc(func(errorfs.Op) error {
+		if ops.Add(1) == at {
+			crashed = mem.CrashClone(cfg)
+		}
+		return nil
+	})))
+	s.SetMeta("k", []byte("v"))
+	if err := s.Commit(true); err != nil {
+		t.Fatal(err)
+	}
+	closing(t, s)
+	return crashed
+}
+
 // What is synced by an empty commit is everything before it.
 func TestEmptyCommitSyncs(t *testing.T) {
 	mem := vfs.NewCrashableMem()
@@ -139,8 +180,11 @@ func testFileErrors(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	mem := vfs.NewMem()
 	at, once := int64(rng.IntN(20<<rng.IntN(7))), rng.IntN(2) == 0
-	var ops atomic.Int64
+	var ops, writes atomic.Int64
 	broken := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			writes.Add(1)
+		}
 		if n := ops.Add(1); n == at || n > at && !once {
 			return errDisk
 		}
@@ -149,9 +193,18 @@ func testFileErrors(t *testing.T, seed uint64) {
 	s, err := pebble.Open("db", small(errorfs.Wrap(mem, broken)))
 	if err == nil {
 		if err = h.run(s, 60); err != nil {
+			before := writes.Load()
 			wantStuck(t, s, err)
+			// Pebble ends in the background.
+			defer func() {
+				if n := writes.Load(); n != before {
+					t.Fatalf("%d writes after the failure", n-before)
+				}
+			}()
+			closing(t, s)
+		} else {
+			err = s.Close() // an error may come that late
 		}
-		_ = s.Close()
 	}
 	if err != nil && !strings.Contains(err.Error(), errDisk.Error()) {
 		t.Fatalf("the error is %v", err)

@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	lsm "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -20,6 +23,9 @@ var ErrInUse = errors.New("pebble store: the directory is in use")
 
 // ErrFormat means that a newer version of this program wrote the directory.
 var ErrFormat = errors.New("pebble store: the format is newer than this program")
+
+// ErrNoStore means that the directory holds files but no store.
+var ErrNoStore = errors.New("pebble store: the directory holds no store but is not empty")
 
 var errShortRow = errors.New("pebble store: a row is cut off")
 
@@ -106,6 +112,9 @@ func Open(dir string, o Options) (*Store, error) {
 		spaces: map[codec.ID]*space{}, pins: map[*pin]struct{}{},
 	}
 	err := guarded(func() (err error) {
+		if err = checkNew(g, dir); err != nil {
+			return err
+		}
 		if s.db, err = lsm.Open(dir, o.lsm(g, f)); err != nil {
 			return err
 		}
@@ -117,6 +126,32 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+// newNames start the names of what may be in a directory without a database:
+// what is left when making one ends early, and what new volumes hold.
+var newNames = []string{"LOCK", "MANIFEST-", "OPTIONS-", "marker.", "lost+found"}
+
+// checkNew refuses to make a database where there are other files: it is the
+// wrong directory, or a database that lost the file that says so, which pebble
+// would take for a new one.
+func checkNew(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if found, err := lsm.Peek(dir, fs); err != nil || found.Exists {
+		return err
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(newNames, func(start string) bool { return strings.HasPrefix(name, start) }) {
+			return fmt.Errorf("%w: it holds %s", ErrNoStore, name)
+		}
+	}
+	return nil
 }
 
 // load reads what the store keeps in memory: the format and the spaces.

@@ -57,6 +57,9 @@ func TestNotADirectoryOfOurs(t *testing.T) {
 	if _, err := pebble.Open(file, pebble.Options{}); err == nil {
 		t.Fatal("a file was opened")
 	}
+	if _, err := pebble.Open(filepath.Dir(file), pebble.Options{}); !errors.Is(err, pebble.ErrNoStore) {
+		t.Fatalf("opening a directory with other files: %v", err)
+	}
 	fs := vfs.NewMem()
 	other, err := lsm.Open("db", &lsm.Options{FS: fs})
 	if err != nil {

@@ -178,7 +178,5 @@ func (s *Store) Scan(id codec.ID, prefix, above codec.Key, fn func(store.Ref, *c
 			start = next
 		}
 	}
-	if bytes.HasPrefix(start, rows) {
-		s.eachRecord(sp, rows, start, fn)
-	}
+	s.eachRecord(sp, rows, start, fn)
 }

@@ -184,9 +184,9 @@ func (s *Store) Commit(sync bool) error {
 	return s.apply(sync)
 }
 
-// apply gives the batch to pebble. It waits in a goroutine of its own because
-// pebble stops writers until a flush succeeds, which after a failure it never
-// does.
+// apply gives the batch to pebble, in a goroutine of its own: pebble makes
+// writers wait until compactions catch up, which after a failure they may never
+// do.
 func (s *Store) apply(sync bool) error {
 	opts := lsm.NoSync
 	if sync {
