@@ -47,8 +47,8 @@ gotest: lib ## the Go tests
 pytest: venv lib ## the Python tests, those of the wheel included
 	$(BIN)/python -m pytest -q $(PYTESTS)
 
-race: ## the Go tests with the race detector
-	go test -race -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
+race: lib ## the Go tests with the race detector
+	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -race -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for package in $$(go list $(PKG)); do \

@@ -1,0 +1,5 @@
+"""``python -m rapprochement``: the command."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,16 @@
+"""Questions to the engine that need no node: see the machine "tool" in the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cbor2
+
+from ._native import Handle
+
+
+def ask(request: dict[str, Any]) -> dict[str, Any]:
+    """Puts one question and returns the answer's fields. Raises `EngineError`."""
+    with Handle("tool") as tool:
+        answer: dict[str, Any] = cbor2.loads(tool.step(cbor2.dumps(request, canonical=True)))
+    return answer
