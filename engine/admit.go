@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/store"
@@ -63,6 +64,7 @@ func (n *Node) candidate(sp *space, rec *codec.Record, link uint64, peer codec.P
 	n.counters.RecordsIn++
 	short := sp.short(&rec.ID)
 	if n.held(sp, short, &rec.ID) {
+		got.Zeros = max(got.Zeros, bits.TrailingZeros64(short))
 		got.Duplicate++
 		n.counters.Duplicate++
 		n.Reached(sp.id, short, peer)

@@ -77,6 +77,9 @@ func (w *net) step(n *Node, events ...codec.Event) []codec.Effect {
 			w.serial++
 			w.queue = append(w.queue, delivery{w.now + w.delay, w.serial, to, e.Link, e.Bytes})
 		case *codec.WakeAt:
+			if e.Mono != 0 && e.Mono <= w.now {
+				w.t.Fatalf("at %d the node wants to be woken at %d", w.now, e.Mono)
+			}
 			w.wake[n.Peer()] = e.Mono
 		default:
 			w.got[n.Peer()] = append(w.got[n.Peer()], e)
@@ -116,7 +119,9 @@ func (w *net) run(until int64) {
 			d := w.queue[best]
 			w.queue = append(w.queue[:best], w.queue[best+1:]...)
 			w.now = d.at
-			w.step(w.nodes[d.to], &codec.Frame{Link: d.link, Bytes: d.bytes})
+			if n := w.nodes[d.to]; n != nil {
+				w.step(n, &codec.Frame{Link: d.link, Bytes: d.bytes})
+			}
 		case who != nil:
 			w.now = next
 			w.step(who, &codec.Wake{})

@@ -75,9 +75,9 @@ func (w *World) Deliver(serial uint64) error {
 	if err != nil {
 		return err
 	}
-	f := w.frames.at(slot)
+	f := w.frames.take(slot)
 	w.queue.Drop(f.ticket)
-	w.arrive(w.nodes[f.to], w.frames.take(slot))
+	w.arrive(w.nodes[f.to], f)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package syncer
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
@@ -142,7 +143,7 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 	case codec.MsgEager:
 		return decoded(m, func(v *codec.Eager) error {
 			if ch := l.byTheirs(v.Index); ch != nil {
-				ch.eager = v.Eager
+				ch.eager, ch.prunedAt = v.Eager, s.now
 			}
 			return nil
 		})
@@ -223,15 +224,15 @@ func (s *Syncer) onRecords(l *link, v *codec.Records) error {
 		ss.progress = s.now
 		ss.report.Received += uint64(got.New)
 	}
-	if v.Session == 0 && got.New == 0 && got.Duplicate > 0 && s.cfg.Announce {
+	if v.Session == 0 && got.New == 0 && got.Duplicate > 0 && s.cfg.Announce && ch.space.isProbe(s.now, got.Zeros) {
 		s.prune(ch)
 	}
 	return nil
 }
 
 // prune makes a link that brings nothing new one of announcements, both ways, as
-// long as another one still pushes: what is left is a tree, which serves writers
-// anywhere. Frames pushed before the peer hears of it are no reason to repeat it.
+// long as another one still pushes. Frames that were under way before the peer
+// heard of it are no reason to say so again.
 func (s *Syncer) prune(ch *channel) {
 	if !ch.eager && s.now < ch.prunedAt+2*ch.link.t.srtt {
 		return
@@ -243,6 +244,23 @@ func (s *Syncer) prune(ch *channel) {
 			return
 		}
 	}
+}
+
+// probeEveryNs is about how much time lies between two records that may prune:
+// several times what a record takes to reach everybody.
+const probeEveryNs = 4e9
+
+// isProbe tells whether a duplicate may prune. All nodes choose alike, by the
+// low bits of the short id, and so few that hardly ever two are on their way at
+// once: the links on which one record comes second are what its spanning tree
+// leaves over, but two records have two trees, and together they would cut the
+// network into pieces that only announcements join again.
+func (sp *space) isProbe(now int64, zeros int) bool {
+	if elapsed := now - sp.rateAt; elapsed >= 1e9 {
+		sp.probe = bits.Len64(sp.fresh * probeEveryNs / uint64(elapsed))
+		sp.fresh, sp.rateAt = 0, now
+	}
+	return zeros >= sp.probe
 }
 
 func shortIDs(b []byte) ([]uint64, error) {

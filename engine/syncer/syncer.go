@@ -63,6 +63,7 @@ type Config struct {
 type Admission struct {
 	New       int
 	Duplicate int
+	Zeros     int             // most trailing zeros in the short id of a duplicate
 	Fault     codec.FaultKind // what Err is to be called
 	Err       error           // the batch was malformed, or a record broke a rule
 }
@@ -130,7 +131,11 @@ type Syncer struct {
 
 // New makes a syncer. The seed drives jitter only.
 func New(cfg Config, host Host, seed [32]byte) *Syncer {
-	return &Syncer{cfg: cfg, host: host, rng: rand.NewChaCha8(seed)}
+	s := &Syncer{cfg: cfg, host: host, rng: rand.NewChaCha8(seed)}
+	// Nodes that miss the same record do not all ask at once: the first who got
+	// it pushes it to the others.
+	s.cfg.PullNs += int64(s.rng.Uint64() % uint64(max(cfg.PullNs, 1)))
+	return s
 }
 
 // A space as the syncer sees it: its channels and the records announced to it.
@@ -138,6 +143,9 @@ type space struct {
 	id       codec.ID
 	channels []*channel // by link number
 	wanted   map[uint64]*wanted
+	fresh    uint64 // records that have come since rateAt
+	rateAt   int64
+	probe    int       // trailing zeros of short ids that may prune
 	queue    []*wanted // by deadline: every entry waits equally long
 }
 
@@ -219,7 +227,11 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 	if sp == nil {
 		return
 	}
-	delete(sp.wanted, short)
+	sp.fresh++
+	if w := sp.wanted[short]; w != nil {
+		delete(sp.wanted, short)
+		s.graft(w, from)
+	}
 	for _, ch := range sp.channels {
 		ch.activity = s.now
 		if ch.link.id == from || !ch.open || ch.link.paused() {
@@ -297,8 +309,19 @@ func (s *Syncer) NextWake() int64 {
 	return at
 }
 
-// pull asks for announced records that did not come by themselves, and for the
-// link that announced them to push from now on: the tree has a hole there.
+// graft makes a link push again that brought a record only on request: the tree
+// has a hole there. Grafting when asking would be too early: where a whole part
+// of the network is cut off, everybody in it asks, and one answer mends it.
+func (s *Syncer) graft(w *wanted, from uint64) {
+	for _, ch := range w.from[:w.tried] {
+		if ch.link.id == from && ch.open && !ch.eager {
+			ch.eager = true
+			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: true})
+		}
+	}
+}
+
+// pull asks for announced records that did not come by themselves.
 func (s *Syncer) pull(sp *space) {
 	for len(sp.queue) > 0 && sp.queue[0].at <= s.now {
 		w := sp.queue[0]
@@ -316,10 +339,6 @@ func (s *Syncer) pull(sp *space) {
 		ch := w.from[w.tried]
 		w.tried++
 		ch.wants = append(ch.wants, w.short)
-		if !ch.eager {
-			ch.eager = true
-			ch.link.say(codec.MsgEager, &codec.Eager{Index: ch.mine, Eager: true})
-		}
 		w.at = s.now + s.cfg.PullNs
 		sp.queue = append(sp.queue, w)
 	}

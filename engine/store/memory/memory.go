@@ -57,10 +57,8 @@ func (s *set) has(h uint32) bool {
 func (s *set) flip(h uint32) {
 	w := int(h >> 6)
 	if w >= len(s.bits) {
-		// Room for a quarter more: growth must not copy at every insert.
-		grown := make([]uint64, w+1, w+1+w/4)
-		copy(grown, s.bits)
-		s.bits, s.shared = grown, false
+		// In place if there is room: pins see no further than their own length.
+		s.bits = append(s.bits, make([]uint64, w+1-len(s.bits))...)
 	} else if s.shared {
 		s.bits, s.shared = slices.Clone(s.bits), false
 	}

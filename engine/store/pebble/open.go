@@ -44,7 +44,7 @@ type Options struct {
 	// records are soon asked for by several peers.
 	RecordCache int
 	// MemTable is how much is gathered in memory before it is written as a
-	// sorted file, in bytes: 64 MiB when zero. Less saves memory and makes
+	// sorted file, in bytes: 32 MiB when zero. Less saves memory and makes
 	// opening after a crash faster, more makes writing cheaper.
 	MemTable uint64
 	// Log takes pebble's messages; nil drops them.
@@ -62,7 +62,7 @@ func (o Options) withDefaults() Options {
 		o.RecordCache = 16 << 20
 	}
 	if o.MemTable == 0 {
-		o.MemTable = 64 << 20
+		o.MemTable = 32 << 20
 	}
 	return o
 }
@@ -70,8 +70,9 @@ func (o Options) withDefaults() Options {
 func (o *Options) lsm(fs vfs.FS, f *failure) *lsm.Options {
 	l := &logger{failure: f, log: o.Log}
 	opts := &lsm.Options{
-		FS:                 fs,
-		CacheSize:          o.BlockCache,
+		FS: fs,
+		// Pebble takes the tables in memory, the recycled one too, out of the cache.
+		CacheSize:          o.BlockCache + 3*int64(o.MemTable),
 		Comparer:           comparer,
 		FormatMajorVersion: lsm.FormatTableFormatV6,
 		Logger:             l,

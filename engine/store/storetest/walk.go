@@ -129,6 +129,17 @@ func (w *Walk) Lost() {
 	}
 }
 
+// Resume goes on from what a store holds.
+func (w *Walk) Resume(s store.Store) {
+	for i := range byte(walkSpaces) {
+		w.held[i] = map[codec.ID]uint64{}
+		s.Scan(Space(i), nil, nil, func(_ store.Ref, r *codec.Record) bool {
+			w.held[i][r.ID] = w.short(r)
+			return true
+		})
+	}
+}
+
 // Dump is everything a store answers about the walk's spaces, in a fixed form:
 // stores with the same content have the same dump.
 func (w *Walk) Dump(s store.Store) string {

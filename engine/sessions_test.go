@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+)
+
+// blind finds no difference, as a sketch does when two records share a short id.
+type blind struct {
+	name   string
+	open   func(out *reconcile.Out)
+	accept func(out *reconcile.Out)
+	hint   bool
+}
+
+func (b blind) Name() string                       { return b.name }
+func (b blind) NewKept(*codec.Salt) reconcile.Kept { return nil }
+func (b blind) Receive([]byte, *reconcile.Out) error {
+	return fmt.Errorf("%w: blind", reconcile.ErrPayload)
+}
+func (b blind) Open(_ reconcile.View, _ reconcile.Peer, out *reconcile.Out) reconcile.Session {
+	if b.open != nil {
+		b.open(out)
+	}
+	return b
+}
+func (b blind) Accept(_ reconcile.View, _ reconcile.Peer, out *reconcile.Out) reconcile.Session {
+	if b.accept != nil {
+		b.accept(out)
+	}
+	return b
+}
+
+// with lends the engine more strategies for one test.
+func with(t *testing.T, strategies ...reconcile.Strategy) {
+	before := allStrategies
+	allStrategies = append(slices.Clone(before), strategies...)
+	t.Cleanup(func() { allStrategies = before })
+}
+
+// Whatever goes wrong with a strategy, the next one ends with equal sets, and the
+// request is answered once, by the last session.
+func TestSessionsFallBack(t *testing.T) {
+	done := func(out *reconcile.Out) { out.Done = true }
+	fall := func(out *reconcile.Out) { out.Fallback = true }
+	talk := func(out *reconcile.Out) { out.Payloads = append(out.Payloads, []byte("x")) }
+	cases := map[string]struct {
+		strategy blind
+		first    codec.Outcome
+	}{
+		"blind":               {blind{open: done}, codec.OutcomeFinished},
+		"initiator gives up":  {blind{open: fall}, codec.OutcomeUnconfirmed},
+		"responder gives up":  {blind{accept: fall}, codec.OutcomeUnconfirmed},
+		"initiator talks bad": {blind{open: talk}, codec.OutcomeFault},
+		"responder talks bad": {blind{accept: talk}, codec.OutcomeFault},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.strategy.name = "blind"
+			with(t, c.strategy)
+			w := newNet(t, 0)
+			cfg := Config{Strategies: []string{"blind"}, IntervalNs: 1e15, IdleNs: -1}
+			a, b := w.add(1, cfg, newStore()), w.add(2, cfg, newStore())
+			space := w.space(a, b)
+			w.connect(1, a, b)
+			w.run(w.now + 1e9)
+			take[*codec.SyncEnded](w, a)
+			take[*codec.SyncEnded](w, b)
+			bring(a, space, newAuthor(5).put(space, 1, "k", "v", codec.ID{}))
+			a.sync.SpaceLeft(space) // the live path must not help
+			a.sync.SpaceJoined(space)
+			w.step(a, &codec.Wake{})
+			w.run(w.now + 1e9)
+			w.step(a, &codec.SyncNow{Req: 9, Peer: b.Peer(), Space: space, Strategy: "blind"})
+			w.run(w.now + 5e9)
+			if b.Count(space) != 1 {
+				t.Fatal("not in sync")
+			}
+			var outcomes []codec.Outcome
+			answers := 0
+			for _, e := range take[*codec.SyncEnded](w, a) {
+				outcomes = append(outcomes, e.Outcome)
+				if e.Req == 9 {
+					answers++
+				}
+			}
+			if answers != 1 {
+				t.Fatalf("answered %d times: %v", answers, outcomes)
+			}
+		})
+	}
+}
+
+// Gaps are invisible to version vectors: the session says that it is not sure,
+// and another strategy follows.
+func TestFrontierIsConfirmed(t *testing.T) {
+	w := newNet(t, 0)
+	cfg := Config{Strategies: []string{"frontier", "riblt"}, IntervalNs: 1e15}
+	a, b := w.add(1, cfg, newStore()), w.add(2, cfg, newStore())
+	space := w.space(a, b)
+	x := newAuthor(5)
+	one, two, three := x.put(space, 1, "a", "v", codec.ID{}), x.put(space, 2, "b", "v", codec.ID{}), x.put(space, 3, "c", "v", codec.ID{})
+	bring(a, space, one, three)
+	bring(b, space, two, three)
+	w.connect(1, a, b)
+	w.run(w.now + 3e9)
+	if a.Count(space) != 3 || b.Count(space) != 3 {
+		t.Fatalf("%d and %d records", a.Count(space), b.Count(space))
+	}
+	var seen []string
+	for _, n := range []*Node{a, b} {
+		for _, e := range take[*codec.SyncEnded](w, n) {
+			seen = append(seen, fmt.Sprint(e.Strategy, " ", e.Outcome))
+		}
+	}
+	if fmt.Sprint(seen[:2]) != "[frontier unconfirmed riblt finished]" {
+		t.Fatal(seen)
+	}
+}
+
+// Nodes that prefer different strategies, or know only one, still meet.
+func TestStrategiesDisagree(t *testing.T) {
+	for _, c := range [][2][]string{{{"riblt"}, {"frontier"}}, {{"full"}, {"riblt"}}, {{"frontier", "riblt"}, {"riblt", "frontier"}}} {
+		w := newNet(t, 50)
+		a, b := w.add(1, Config{Strategies: c[0]}, newStore()), w.add(2, Config{Strategies: c[1]}, newStore())
+		space := w.space(a, b)
+		w.step(a, puts(space, 0, 50))
+		w.step(b, puts(space, 25, 50))
+		w.connect(1, a, b)
+		w.run(w.now + 20e9)
+		if a.Count(space) != 100 || b.Count(space) != 100 {
+			t.Fatalf("%v: %d and %d", c, a.Count(space), b.Count(space))
+		}
+		take[*codec.SyncEnded](w, a)
+		w.step(a, &codec.SyncNow{Req: 1, Peer: b.Peer(), Space: space, Strategy: c[0][0]})
+		w.run(w.now + 2e9)
+		if ended := take[*codec.SyncEnded](w, a); len(ended) == 0 || ended[0].Req != 1 {
+			t.Fatalf("%v: %v", c, ended)
+		}
+	}
+}
+
+// Every request to sync is answered, whatever happens to the session.
+func TestSyncNowIsAlwaysAnswered(t *testing.T) {
+	for at := int64(0); at < 150e6; at += 11e6 {
+		for fate := range 5 {
+			w := newNet(t, 100)
+			cfg := Config{TimeoutNs: 5e9, IntervalNs: 1e15, IdleNs: -1}
+			a, b := w.add(1, cfg, newStore()), w.add(2, cfg, newStore())
+			space := w.space(a, b)
+			w.step(a, puts(space, 0, 200))
+			w.step(b, puts(space, 0, 200))
+			w.connect(1, a, b)
+			w.run(w.now + 20e6)
+			w.step(a, &codec.SyncNow{Req: 1, Peer: b.Peer(), Space: space})
+			w.step(b, &codec.SyncNow{Req: 1, Peer: a.Peer(), Space: space})
+			w.run(w.now + at)
+			switch fate {
+			case 1:
+				w.step(a, &codec.LinkDown{Link: 1})
+				w.step(b, &codec.LinkDown{Link: 1})
+				w.queue = nil
+			case 2:
+				w.step(b, &codec.LeaveSpace{Space: space})
+			case 3:
+				w.step(b, &codec.PausePeer{Peer: a.Peer(), Paused: true})
+			case 4: // silence
+				delete(w.wake, b.Peer())
+				w.loss = 1000
+			}
+			w.run(w.now + 60e9)
+			sides := []*Node{a, b}
+			if fate == 4 {
+				sides = sides[:1]
+			}
+			for i, n := range sides {
+				answers := 0
+				for _, e := range take[*codec.SyncEnded](w, n) {
+					if e.Req == 1 {
+						answers++
+					}
+				}
+				if answers != 1 {
+					t.Fatalf("at %d fate %d: side %d has %d answers", at, fate, i, answers)
+				}
+				for _, s := range n.sync.PeerStatus(nil) {
+					if s.SessionOpen {
+						t.Fatalf("at %d fate %d: a session is stuck", at, fate)
+					}
+				}
+			}
+			if f := w.faults(); f != nil {
+				t.Fatal(f)
+			}
+		}
+	}
+}
+
+// Records that are superseded while a session is about to give or want them.
+func TestWritersDuringSessions(t *testing.T) {
+	for _, strategy := range StrategyNames() {
+		w := newNet(t, 100)
+		cfg := Config{Strategies: []string{strategy}, FrameBytes: 600}
+		a, b := w.add(1, cfg, newStore()), w.add(2, cfg, newStore())
+		space := w.space(a, b)
+		w.step(a, puts(space, 0, 300))
+		w.step(b, puts(space, 0, 300))
+		w.connect(1, a, b)
+		for i := range 200 {
+			w.run(w.now + 9e6)
+			w.step(a, puts(space, i, 2))
+			w.step(b, puts(space, 298-i, 2))
+		}
+		w.run(w.now + 30e9)
+		if a.Count(space) != 600 || summaryOf(t, a, space) != summaryOf(t, b, space) {
+			t.Fatalf("%s: %d and %d records", strategy, a.Count(space), b.Count(space))
+		}
+		if f := w.faults(); f != nil {
+			t.Fatal(f)
+		}
+	}
+}
+
+// Everything two nodes do survives a crash of one at any time.
+func TestRestartInMidSession(t *testing.T) {
+	for at := int64(1e6); at < 400e6; at += 29e6 {
+		w := newNet(t, 100)
+		a := w.add(1, Config{FrameBytes: 1000}, newStore())
+		st := newStore()
+		b := w.add(2, Config{FrameBytes: 1000}, st)
+		space := w.space(a, b)
+		w.step(a, puts(space, 0, 200))
+		w.step(b, puts(space, 0, 200))
+		w.connect(1, a, b)
+		w.run(w.now + at)
+		w.queue = nil
+		w.step(a, &codec.LinkDown{Link: 1})
+		b = w.add(2, Config{FrameBytes: 1000, Boot: 1, Seed: [32]byte{9}}, st.Crash(st.Unsynced()))
+		w.connect(2, a, b)
+		w.step(b, puts(space, 300, 3))
+		w.run(w.now + 30e9)
+		if a.Count(space) != 403 || summaryOf(t, a, space) != summaryOf(t, b, space) {
+			t.Fatalf("crash at %d: %d and %d records", at, a.Count(space), b.Count(space))
+		}
+		if f := w.faults(); f != nil {
+			t.Fatal(f)
+		}
+	}
+}
