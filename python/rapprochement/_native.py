@@ -360,8 +360,9 @@ class Handle:
             size.value = len(events)
             code = self._step(self._id, events, size, self._out_ref)
             out = self._out
-            if out[0] == self._view_at and out[1] <= self._view_len:
-                effects = self._view[: out[1]].tobytes()
+            length = out[1]
+            if length <= self._view_len and out[0] == self._view_at:
+                effects = self._view[:length].tobytes()
             else:
                 effects = self._copy()
         except KeyError:

@@ -6,12 +6,13 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _native, _sources
+from . import _native, scenarios
 from .errors import RapprochementError
 from .metrics import TABLES, Result
 from .scenario import Scenario
@@ -64,7 +65,7 @@ _DEMO = f"""\
 Peers in 222 cities publish signed opinions about the round trips to their neighbours;
 everything reaches everybody over a network that loses 1 % of the frames and is split
 for twenty seconds. Round trips are those measured by WonderProxy if the file
-wonderproxy222/rtt_avg_ms.csv is in ${_sources.DATA_VARIABLE} or in ../shared/data beside
+wonderproxy222/rtt_avg_ms.csv is in ${scenarios.DATA_VARIABLE} or in ../shared/data beside
 the repository; a model of distances between the same number of cities otherwise.
 
 Examples:
@@ -195,7 +196,7 @@ def _sweep_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    scenario = _sources.load(options.scenario, options.changes, options.seed)
+    scenario = scenarios.load(options.scenario, options.changes, options.seed)
     if options.plots and options.out is None:
         options.out = Path("out") / (scenario.name or "run")
     return _perform(scenario, options)
@@ -204,12 +205,12 @@ def _run(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     matrix = "wonderproxy222/rtt_avg_ms.csv"
     measured = []
-    if _sources.data(matrix):
+    if scenarios.data(matrix):
         measured = ["links.latency=matrix", f"links.matrix={matrix}"]
         _say(f"round trips between 222 cities as measured: {matrix}")
     else:
-        _say(f"{_sources.missing(matrix)}.\nUsing the built-in model of distances instead.")
-    scenario = _sources.load("demo", [*measured, *options.changes], options.seed)
+        _say(f"{scenarios.missing(matrix)}.\nUsing the built-in model of distances instead.")
+    scenario = scenarios.load("demo", [*measured, *options.changes], options.seed)
     return _perform(scenario, options)
 
 
@@ -221,7 +222,7 @@ def _say(text: str) -> None:
 def _perform(scenario: Scenario, options: argparse.Namespace) -> int:
     """Runs, prints, saves, and runs again if asked to."""
     _writable(options.columns)
-    until = _sources.seconds(options.until) if options.until else None
+    until = scenarios.seconds(options.until) if options.until else None
     with World(scenario) as world:
         began, stopped = _user_seconds(), False
         try:
@@ -258,10 +259,16 @@ def _same_again(
 
 def _print(scenario: Scenario, result: Result, cpu: float, as_json: bool) -> None:
     if as_json:
-        row = {"scenario": scenario.name, "seed": scenario.seed, **result.as_dict(), "cpu_user_s": round(cpu, 3)}
-        print(json.dumps(row, indent=2, allow_nan=False, default=str))
+        head = {"scenario": scenario.name, "seed": scenario.seed}
+        print(_json({**head, **result.as_dict(), "cpu_user_s": round(cpu, 3)}))
     else:
         _table(scenario, result, cpu)
+
+
+def _json(row: Mapping[str, Any]) -> str:
+    """A row as JSON, which has no numbers that are none."""
+    clean = {name: None if value != value else value for name, value in row.items()}
+    return json.dumps(clean, indent=2, allow_nan=False)
 
 
 def _table(scenario: Scenario, result: Result, cpu: float) -> None:
@@ -283,7 +290,7 @@ def _console() -> Console:
     from rich.console import Console
 
     # Where the output is no terminal, lines are not to be cut at 80 columns.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def _convergence_rows(r: Result) -> list[tuple[str, str]]:
@@ -356,7 +363,7 @@ def _save(world: World, result: Result, options: argparse.Namespace) -> None:
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         paths += [options.out / "result.json", options.out / "scenario.toml"]
-        paths[-2].write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
+        paths[-2].write_text(_json(result.as_dict()) + "\n", encoding="utf-8")
         paths[-1].write_text(world.scenario.text, encoding="utf-8")
     if options.plots:
         from . import plot
@@ -391,7 +398,7 @@ def _save_columns(tables: Mapping[str, Mapping[str, np.ndarray[Any, Any]]], path
 
 
 def _check(options: argparse.Namespace) -> int:
-    scenario = _sources.load(options.scenario, options.changes, options.seed)
+    scenario = scenarios.load(options.scenario, options.changes, options.seed)
     plan = scenario.plan()
     print(scenario)
     print(f"{len(plan['links']):,} links, {len(plan['actions']):,} events and faults, ends: {scenario.stop}")
@@ -402,12 +409,12 @@ def _check(options: argparse.Namespace) -> int:
 
 def _scenarios(options: argparse.Namespace) -> int:
     if options.name:
-        print(_sources.find(options.name).read_text(encoding="utf-8"), end="")
+        print(scenarios.find(options.name).read_text(encoding="utf-8"), end="")
         return 0
-    for name, path in _sources.shipped().items():
+    for name, path in scenarios.shipped().items():
         text = path.read_text(encoding="utf-8")
         about = " ".join(line[2:] for line in text.split("\nname")[0].splitlines())
-        print(f"{name:10} {about.split('. ')[0].rstrip('.')}.")
+        print(textwrap.fill(about, 88, initial_indent=f"{name:11}", subsequent_indent=" " * 11))
     return 0
 
 
@@ -448,17 +455,17 @@ def _values(text: str) -> tuple[str, list[Any]]:
     field, equals, values = text.partition("=")
     if not equals or not field:
         raise ValueError(f"--vary {text}: want field=value|value, like links.loss=0|0.01")
-    return field, [_sources.value_of(one.strip()) for one in values.split("|")]
+    return field, [scenarios.value_of(one.strip()) for one in values.split("|")]
 
 
 #: What a sweep's table shows: the columns of the runs and how they are called there.
 _SWEPT = {
-    "converged_at": "converged at, s",
-    "latency_p50": "latency p50, s",
-    "latency_p99": "p99, s",
-    "spread_p99": "spread p99, s",
-    "bytes_per_useful_record": "bytes/record",
-    "reconcile": "reconciling",
+    "converged_at": "at s",
+    "latency_p50": "p50 s",
+    "latency_p99": "p99 s",
+    "spread_p99": "spread s",
+    "bytes_per_useful_record": "B/record",
+    "reconcile": "reconcile B",
     "total_rounds": "rounds",
 }
 
@@ -471,7 +478,7 @@ def _print_sweep(runs: Any, by: list[str]) -> None:
     runs = runs.assign(reconcile=runs["total_bytes_reconcile"] / runs["total_useful"].clip(lower=1))
     table = Table(title="medians over the seeds", title_justify="left", box=box.SIMPLE_HEAD)
     for name in [*by, "runs", "converged", *_SWEPT.values()]:
-        table.add_column(name, justify="left" if name in by else "right")
+        table.add_column(name, justify="left" if name in by else "right", no_wrap=True)
     for key, group in runs.groupby(by, sort=False):
         medians = [f"{group[column].astype(float).median():.4g}" for column in _SWEPT]
         table.add_row(*map(str, key), str(len(group)), str(int(group["converged"].sum())), *medians)

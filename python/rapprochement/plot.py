@@ -1,7 +1,7 @@
 """Pictures of a run. Every function takes a world that has run and gives a Figure.
 
-    with rap.World("partition") as world:
-        result = world.run()
+    with rap.World(scenarios.load("partition")) as world:
+        world.run()
         plot.convergence(world)           # shown as the last line of a notebook cell
         plot.save(world, "out")           # or all of them, as PNG files
 
@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from . import _sources
+from . import scenarios
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def _milliseconds(value: float, _: Any = None) -> str:
 def spans(world: Run) -> list[Span]:
     """The faults of the world's scenario. Those that nothing ends last until now."""
     end = float(world.table("series")["at_ns"].max()) / _SECOND
-    found = _sources.faults(world.scenario.text)
+    found = scenarios.faults(world.scenario.text)
     return [Span(kind, began, end if ended is None else ended) for kind, began, ended in found]
 
 

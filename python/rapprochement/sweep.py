@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _native, _sources
+from . import _native, scenarios
 from .scenario import Scenario
 from .world import World
 
@@ -95,7 +95,7 @@ def _jobs(
     """All runs, in order of the combinations, then of the seeds."""
     for values in itertools.product(*vary.values()):
         varied = [f"{name}={json.dumps(value)}" for name, value in zip(vary, values)]
-        checked = _sources.load(scenario, [*changes, *varied])
+        checked = scenarios.load(scenario, [*changes, *varied])
         shown = {name: _shown(value) for name, value in zip(vary, values)}
         for seed in seeds:
             one = Scenario.of(checked, seed=seed)

@@ -16,6 +16,7 @@ from ._keys import KeyLike, key_of
 from ._native import Handle
 from .errors import BadConfigError, ClosedError, EngineError
 from .metrics import Result, to_frame
+from .node import put_entries
 from .scenario import Scenario, blamed
 
 if TYPE_CHECKING:
@@ -116,7 +117,10 @@ class World:
         snapshot holds these: restoring does everything again, in about the time it
         took at first. Raises `BadConfigError`.
         """
-        origin = cbor2.loads(snapshot)
+        try:
+            origin = cbor2.loads(snapshot)
+        except (cbor2.CBORDecodeError, ValueError):
+            origin = None
         if not isinstance(origin, dict) or "scenario" not in origin:
             raise BadConfigError("these bytes are no snapshot of a world")
         world = cls.__new__(cls)
@@ -464,27 +468,26 @@ class WorldNode:
         """Gives the node an event; see `World.give`."""
         return self.world.give(self.number, event)
 
-    def put(self, entries: Mapping[KeyLike, bytes], replicas: int = 0) -> list[bytes]:
-        """Writes registers, in one commit, and returns the records' ids. ``replicas`` asks
-        the node for a `Replicated` effect once so many peers hold them."""
+    def put(self, entries: Mapping[KeyLike, bytes], replicas: int = 0) -> wire.Stored:
+        """Writes registers, all in one commit. ``replicas`` asks the node for a `Replicated`
+        effect once that many peers hold them."""
         event = wire.Put(0, self.world.space, put_entries(entries), replicas)
-        return list(self._answer(event, wire.Stored).ids)
+        return self._answer(event, wire.Stored)
 
-    def delete(self, *keys: KeyLike) -> list[bytes]:
-        """Writes tombstones over this node's registers and returns the records' ids."""
-        event = wire.Delete(0, self.world.space, [key_of(k) for k in keys])
-        return list(self._answer(event, wire.Stored).ids)
+    def delete(self, *keys: KeyLike) -> wire.Stored:
+        """Writes tombstones over this node's registers."""
+        event = wire.Delete(0, self.world.space, [key_of(key) for key in keys])
+        return self._answer(event, wire.Stored)
 
-    def get(self, key: KeyLike) -> list[wire.Entry]:
+    def get(self, key: KeyLike) -> wire.Entries:
         """What all authors hold at a key, newest first."""
-        event = wire.Get(0, self.world.space, key_of(key))
-        return list(self._answer(event, wire.Entries).entries)
+        return self._answer(wire.Get(0, self.world.space, key_of(key)), wire.Entries)
 
-    def scan(self, prefix: KeyLike = (), limit: int = 0) -> list[wire.Entry]:
-        """The entries under a prefix in the order of their keys, at most ``limit``, or
+    def scan(self, prefix: KeyLike = (), limit: int = 0) -> wire.Entries:
+        """The entries under a prefix in the order of their keys: at most ``limit``, or
         65,536."""
         event = wire.Scan(0, self.world.space, key_of(prefix), (), limit)
-        return list(self._answer(event, wire.Entries).entries)
+        return self._answer(event, wire.Entries)
 
     def status(self) -> wire.Status:
         """How the node stands with its spaces and peers."""
@@ -499,7 +502,3 @@ class WorldNode:
     def __repr__(self) -> str:
         return f"<node {self.number} of {self.world!r}>"
 
-
-def put_entries(entries: Mapping[KeyLike, bytes]) -> list[wire.PutEntry]:
-    """The entries of a put, raw bytes by key."""
-    return [wire.PutEntry(key_of(k), wire.Codec.RAW, bytes(v)) for k, v in entries.items()]

@@ -252,3 +252,12 @@ def test_project_is_read_as_toml_is(backend: ModuleType) -> None:
 
     expected = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert backend.read_project() == expected
+
+
+def test_markers_and_extras_are_joined(backend: ModuleType) -> None:
+    project = backend.read_project()
+    project["optional-dependencies"] = {"fast": ["plain>=1", "old>=2; python_version < '3.11'"]}
+    lines = backend.metadata(project).splitlines()
+    assert 'Requires-Dist: plain>=1; extra == "fast"' in lines
+    joined = """Requires-Dist: old>=2; (python_version < '3.11') and extra == "fast\""""
+    assert joined in lines

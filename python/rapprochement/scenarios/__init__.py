@@ -1,5 +1,9 @@
-"""Where scenarios come from: files, the ones in the package, changes made to them,
-and the data sets that they name."""
+"""Where scenarios come from: files, the ones in this package, changes made to them,
+and the data sets that they name.
+
+    scenario = scenarios.load("partition", ["links.loss=0.05", "nodes=100"])
+    with rap.World(scenario) as world: ...
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._tool import ask
-from .errors import EngineError
-from .scenario import Scenario, blamed
+from .._tool import ask
+from ..errors import EngineError
+from ..scenario import Scenario, blamed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,10 +28,13 @@ else:
 DATA_VARIABLE = "RAPPROCHEMENT_DATA"
 
 #: The scenarios in the package.
-SHIPPED = Path(__file__).with_name("scenarios")
+SHIPPED = Path(__file__).parent
 
 #: Where the data sets lie beside a checkout.
-_BESIDE_CHECKOUT = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+_BESIDE_CHECKOUT = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+
+
+__all__ = ["SourceError", "changed", "data", "faults", "files", "find", "load", "seconds", "shipped"]
 
 
 class SourceError(ValueError):

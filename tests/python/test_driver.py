@@ -1,0 +1,88 @@
+"""The Python driver against the engine's world: the same plan, the same run."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+import rapprochement as rap
+from rapprochement.host.driver import Driver, UnsupportedError
+
+HERE = Path(__file__).resolve().parent
+
+#: The scenarios of the repository that a driver in Python runs in a few seconds.
+SCENARIOS = sorted((HERE / "data").glob("*.toml")) + sorted((HERE.parent / "scenarios").glob("*.toml"))
+
+
+def first_difference(ours: list[str], theirs: list[str]) -> str:
+    """The first line that is not the same, empty if there is none."""
+    for i, (a, b) in enumerate(itertools.zip_longest(ours, theirs), 1):
+        if a != b:
+            return f"line {i}\n  driver: {a}\n  world:  {b}"
+    return ""
+
+
+def small(path: Path) -> rap.Scenario:
+    """The scenario with a transcript, or a skip if it is too large for Python."""
+    scenario = rap.Scenario.load(path)
+    if scenario.nodes > 8 or not scenario.transcript:
+        pytest.skip("too many nodes for the driver, or no transcript to compare")
+    return scenario
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_the_driver_comes_to_the_same_transcript_and_audit(path):
+    scenario = small(path)
+    with rap.World(scenario) as world:
+        result = world.run(progress=False)
+        theirs = world.transcript().splitlines()
+    try:
+        driver = Driver(scenario)
+    except UnsupportedError as unsupported:
+        pytest.skip(str(unsupported))
+    with driver:
+        driver.run()
+        assert first_difference(driver.transcript, theirs) == ""
+        assert driver.audit() == result.audit
+        assert driver.now / 1e9 == result.now
+
+
+def test_a_different_seed_is_a_different_run():
+    audits = []
+    for seed in (1, 2):
+        scenario = rap.Scenario.load(HERE / "data" / "quiet.toml", seed=seed)
+        with rap.World(scenario) as world, Driver(scenario) as driver:
+            driver.run()
+            audits.append(driver.audit())
+            assert world.run().audit == audits[-1]
+    assert audits[0] != audits[1]
+
+
+STORE_FAULT = """
+nodes = 2
+[[fault]]
+kind = "store"
+at = "1s"
+nodes = [1]
+"""
+
+TORN = """
+nodes = 2
+[node]
+durable = false
+[[fault]]
+kind = "crash"
+at = "1s"
+nodes = [1]
+store = "torn"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(STORE_FAULT, "store fail"), (TORN, "only of durable nodes")]
+)
+def test_what_the_driver_cannot_follow_is_said_before_the_run(text, message):
+    with pytest.raises(UnsupportedError, match=message):
+        Driver(rap.Scenario.parse(text))
