@@ -80,6 +80,7 @@ determinism: venv lib ## compare audit hashes: SEEDS seeds, cores, builds, store
 	go build -race -o out/determinism/bench-race ./tests/bench
 	go run ./tests/bench determinism -seeds $(SEEDS) -race out/determinism/bench-race
 	tests/determinism/emulated.sh 5 out/determinism
+	$(BIN)/python tests/determinism/drivers.py
 
 soak: SEEDS = 100
 soak: venv lib ## SEEDS seeds of every scenario with faults: each run has to converge

@@ -33,6 +33,15 @@ func firstField(v reflect.Value) int {
 
 // fields writes v, a pointer to a struct of the vocabulary or such a struct.
 func (w *writer) fields(v any) {
+	switch v := v.(type) { // two that nearly every step has
+	case *Wake:
+		w.array(0)
+		return
+	case *WakeAt:
+		w.array(1)
+		w.int(v.Mono)
+		return
+	}
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer {
 		rv = reflect.New(rv.Type()) // arrays are only readable where addressable

@@ -142,7 +142,7 @@ type summary struct {
 	folds    []fold
 	digest   codec.ID
 	fresh    bool // digest is that of state and there are no folds
-	kept     map[string]reconcile.Kept
+	kept     []keptBy
 }
 
 type fold struct {
@@ -150,20 +150,27 @@ type fold struct {
 	remove bool
 }
 
-// foldsMax bounds the changes that wait, 33 bytes each.
-const foldsMax = 1 << 16
+// foldsMax bounds the changes that wait, 33 bytes each: a change and its undoing
+// cost nothing, and a world of many nodes keeps these for every one.
+const foldsMax = 1 << 8
+
+// keptBy is a strategy's sketch.
+type keptBy struct {
+	strategy string
+	reconcile.Kept
+}
 
 func (n *Node) noteAdded(sp *space, short uint64, id *codec.ID) {
 	n.note(sp, fold{id: *id})
-	for _, k := range sp.summary.kept { // unordered: sketches do not meet
-		k.Add(short)
+	for i := range sp.summary.kept {
+		sp.summary.kept[i].Add(short)
 	}
 }
 
 func (n *Node) noteRemoved(sp *space, short uint64, id *codec.ID) {
 	n.note(sp, fold{id: *id, remove: true})
-	for _, k := range sp.summary.kept { // unordered: sketches do not meet
-		k.Remove(short)
+	for i := range sp.summary.kept {
+		sp.summary.kept[i].Remove(short)
 	}
 }
 
@@ -257,8 +264,10 @@ func (n *Node) saveSummary(sp *space) {
 // keptFor returns the summary that a strategy keeps for a space, made from the
 // set when it is first asked for; nil for strategies that keep none.
 func (n *Node) keptFor(sp *space, st reconcile.Strategy) reconcile.Kept {
-	if k, ok := sp.summary.kept[st.Name()]; ok {
-		return k
+	for i := range sp.summary.kept {
+		if k := &sp.summary.kept[i]; k.strategy == st.Name() {
+			return k.Kept
+		}
 	}
 	k := st.NewKept(&sp.genesis.Salt)
 	if k == nil {
@@ -270,10 +279,7 @@ func (n *Node) keptFor(sp *space, st reconcile.Strategy) reconcile.Kept {
 		k.Add(short)
 		return true
 	})
-	if sp.summary.kept == nil {
-		sp.summary.kept = map[string]reconcile.Kept{}
-	}
-	sp.summary.kept[st.Name()] = k
+	sp.summary.kept = append(sp.summary.kept, keptBy{st.Name(), k})
 	return k
 }
 

@@ -286,25 +286,29 @@ func (s *Syncer) onHave(l *link, v *codec.Have) error {
 	for _, short := range shorts {
 		s.host.Reached(ch.space.id, short, l.peer.id)
 		if !s.host.Holds(ch.space.id, short) {
-			ch.space.want(ch, short, s.now+s.cfg.PullNs)
+			s.announced(ch, short)
 		}
 	}
 	return nil
 }
 
-// want remembers an announced record until it comes or is asked for.
-func (sp *space) want(ch *channel, short uint64, at int64) {
+// announced notes a record that a peer has and this node lacks. From a peer that
+// pushes, an announcement says that it will not push this one: it is asked for at
+// once. Others announce what the tree brings as well.
+func (s *Syncer) announced(ch *channel, short uint64) {
+	sp := ch.space
 	w := sp.wanted[short]
-	if w == nil {
-		if len(sp.wanted) >= wantedMax {
-			return // a session will find it
+	switch {
+	case ch.eager:
+		if s.missing(ch, short) {
+			ch.wants = append(ch.wants, short)
 		}
-		w = &wanted{short: short, at: at}
+	case w != nil:
+		w.has(ch)
+	case len(sp.wanted) < wantedMax: // else a session will find it
+		w = &wanted{short: short, at: s.now + s.cfg.PullNs, from: []*channel{ch}}
 		sp.wanted[short] = w
-		sp.queue = append(sp.queue, w)
-	}
-	if len(w.from) < 3 {
-		w.from = append(w.from, ch)
+		sp.waiting = append(sp.waiting, deadline{w, w.at})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
-	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
 
 // pump sends what a link has to say and its window allows: frames that are due
@@ -22,12 +21,18 @@ func (s *Syncer) pump(l *link) {
 		c.BytesResent += uint64(len(frame))
 		s.send(l, frame)
 	})
+	if l.t.stalled() {
+		for _, ch := range l.channels {
+			s.shelve(ch)
+		}
+	}
 	for l.t.room() > 0 {
-		f := frame{limit: s.cfg.FrameBytes}
+		f := frame{limit: s.cfg.FrameBytes, body: s.body[:0]}
 		s.fill(l, &f)
 		if f.count == 0 {
 			break
 		}
+		s.body = scratch(f.body)
 		bytes := l.t.send(s.now, f.count, f.body, f.carries)
 		c.BytesReconcile += uint64(f.sizes[forReconcile])
 		c.BytesRecords += uint64(f.sizes[forRecords])
@@ -39,6 +44,17 @@ func (s *Syncer) pump(l *link) {
 		c.BytesControl += uint64(len(bytes))
 		s.send(l, bytes)
 	}
+}
+
+// shelve turns records that wait for a link on which nothing moves into
+// announcements. Until it moves again the peer may have got them elsewhere.
+func (s *Syncer) shelve(ch *channel) {
+	for _, rec := range ch.live {
+		if len(ch.announced) < announcedMax {
+			ch.announce(s.now+s.cfg.AnnounceNs, s.host.Short(rec))
+		}
+	}
+	ch.live = nil
 }
 
 func (s *Syncer) send(l *link, bytes []byte) {
@@ -55,10 +71,22 @@ type frame struct {
 	carries []carried
 }
 
-func (f *frame) add(why purpose, message []byte) {
-	f.body = append(f.body, message...)
+func (f *frame) add(why purpose, message []byte) { f.grown(why, append(f.body, message...)) }
+
+// grown takes over the body with one message more.
+func (f *frame) grown(why purpose, body []byte) {
+	f.sizes[why] += len(body) - len(f.body)
+	f.body = body
 	f.count++
-	f.sizes[why] += len(message)
+}
+
+// scratch keeps memory for the next frame, unless it is a lot: there may be many
+// nodes.
+func scratch(b []byte) []byte {
+	if cap(b) > 4<<10 {
+		return nil
+	}
+	return b[:0]
 }
 
 // full says that no further message should go in.
@@ -94,9 +122,7 @@ func (s *Syncer) fillChannel(ch *channel, f *frame) {
 	}
 	if len(ch.live) > 0 {
 		n := s.fillRecords(ch, 0, ch.live, f)
-		if ch.live = ch.live[n:]; len(ch.live) == 0 {
-			ch.live = nil
-		}
+		ch.live = taken(ch.live, n)
 	}
 	if len(ch.wants) > 0 && !f.full() {
 		n := min(len(ch.wants), shortsPerMessage)
@@ -111,6 +137,20 @@ func (s *Syncer) fillChannel(ch *channel, f *frame) {
 	if ch.session != nil {
 		s.fillSession(ch.session, f)
 	}
+}
+
+// taken takes the first n records off a queue. A short one keeps its memory for
+// the next records, as most frames carry all that waits.
+func taken(queue []*codec.Record, n int) []*codec.Record {
+	const short = 16
+	switch {
+	case n < len(queue):
+		return queue[n:]
+	case cap(queue) > short:
+		return nil
+	}
+	clear(queue)
+	return queue[:0]
 }
 
 // shortsPerMessage keeps lists of names below a frame's usual size.
@@ -139,7 +179,7 @@ func (s *Syncer) fillRecords(ch *channel, session int64, records []*codec.Record
 		n++
 	}
 	batch := s.batch.encode(records[:n])
-	f.add(forRecords, codec.AppendRecords(nil, ch.mine, session, batch))
+	f.grown(forRecords, codec.AppendRecords(f.body, ch.mine, session, batch))
 	if s.host.Tracking() {
 		for _, rec := range records[:n] {
 			f.carries = append(f.carries, carried{ch.space.id, s.host.Short(rec)})
@@ -152,6 +192,7 @@ func (s *Syncer) fillRecords(ch *channel, session int64, records []*codec.Record
 // batchCache encodes a batch that goes to several neighbours once.
 type batchCache struct {
 	records []*codec.Record
+	sorted  []*codec.Record
 	bytes   []byte
 }
 
@@ -160,9 +201,9 @@ func (b *batchCache) encode(records []*codec.Record) []byte {
 		return b.bytes
 	}
 	b.records = append(b.records[:0], records...)
-	sorted := slices.Clone(records)
-	slices.SortStableFunc(sorted, func(x, y *codec.Record) int { return x.Author.Compare(y.Author) })
-	b.bytes = codec.AppendBatch(make([]byte, 0, 64+len(records)*256), sorted)
+	b.sorted = append(b.sorted[:0], records...)
+	slices.SortStableFunc(b.sorted, func(x, y *codec.Record) int { return x.Author.Compare(y.Author) })
+	b.bytes = codec.AppendBatch(scratch(b.bytes), b.sorted)
 	return b.bytes
 }
 
@@ -240,8 +281,6 @@ func (s *Syncer) finish(ss *session, f *frame) {
 	f.add(forReconcile, codec.AppendMessage(nil, codec.MsgClose, &codec.Close{
 		Session: ss.number, Outcome: codec.OutcomeFinished, Count: count, Summary: summary,
 	}))
-	if !reconcile.IsHint(ss.strategy) {
-		s.synced(ss.ch, false)
-	}
+	s.planNext(ss.ch)
 	s.endSession(ss, codec.OutcomeFinished, false)
 }

@@ -24,6 +24,7 @@ type session struct {
 	loaded   []*codec.Record // of gives, next to leave
 	want     []uint64        // our last word, not nil while it has to be said
 	decided  bool            // we know what is missing
+	partial  bool            // others have been asked for some of it
 	closing  bool            // we are asked to give what is left and close
 
 	report codec.SyncEnded
@@ -175,17 +176,21 @@ func (s *Syncer) compared(ch *channel, theirCount uint64, theirs codec.ID, count
 	return ch.equal
 }
 
-// synced plans the next session after a complete one, whoever opened it.
+// synced tells the node of a complete session and plans the next one.
 func (s *Syncer) synced(ch *channel, equal bool) {
+	s.planNext(ch)
+	s.host.Synced(ch.space.id, ch.link.peer.id, equal)
+}
+
+func (s *Syncer) planNext(ch *channel) {
 	ch.lastSync = s.now
 	ch.nextSync = s.nextInterval(ch.link.peer)
-	s.host.Synced(ch.space.id, ch.link.peer.id, equal)
 }
 
 // apply queues what a strategy wants done.
 func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 	ss.payloads = append(ss.payloads, out.Payloads...)
-	ss.gives = append(ss.gives, out.Give...)
+	ss.gives = append(ss.gives, s.giving(ss.ch, out.Give)...)
 	if ss.mine() {
 		ss.ch.lag += uint64(len(out.Give) + len(out.Want))
 	}
@@ -194,8 +199,38 @@ func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 		return
 	}
 	if out.Done && ss.mine() {
-		ss.decided, ss.want = true, append([]uint64{}, out.Want...)
+		ss.decided, ss.want = true, s.wanting(ss.ch, out.Want)
+		ss.partial = len(ss.want) < len(out.Want)
 	}
+}
+
+// shared reports whether others exchange the space with this node as well.
+func (ch *channel) shared() bool {
+	return slices.ContainsFunc(ch.space.channels, func(c *channel) bool { return c != ch && c.active() })
+}
+
+// giving is what a session gives away by itself. Where several peers may give the
+// same, records are announced instead: who lacks one asks one of them.
+func (s *Syncer) giving(ch *channel, shorts []uint64) []uint64 {
+	if !ch.shared() || !s.cfg.Announce {
+		return shorts
+	}
+	n := min(len(shorts), announcedMax-len(ch.announced))
+	for _, short := range shorts[:n] {
+		ch.announce(s.now, short)
+	}
+	return shorts[n:]
+}
+
+// wanting is what a session asks for: what nobody else has been asked for.
+func (s *Syncer) wanting(ch *channel, shorts []uint64) []uint64 {
+	want := make([]uint64, 0, len(shorts))
+	for _, short := range shorts {
+		if s.missing(ch, short) {
+			want = append(want, short)
+		}
+	}
+	return want
 }
 
 func (s *Syncer) session(l *link, number int64) *session {
@@ -318,8 +353,11 @@ func (s *Syncer) finished(ss *session, outcome codec.Outcome, m *codec.Close) {
 	if equal {
 		ch.lag = 0
 	}
-	if equal || !hint {
+	switch {
+	case equal || !hint && !ss.partial:
 		s.synced(ch, equal)
+	case !hint:
+		s.planNext(ch)
 	}
 	switch {
 	case equal:

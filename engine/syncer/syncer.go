@@ -24,8 +24,9 @@ import (
 // Bounds on what one peer can make a node hold or do.
 const (
 	sessionsPerLinkMax = 8        // a peer reconciles several spaces at once, not hundreds
-	liveBacklogMax     = 4096     // records waiting for a slow link; a session repairs the rest
-	wantedMax          = 8192     // announced records a space waits for
+	liveBacklogMax     = 1024     // records waiting for a slow link; the rest is announced
+	announcedMax       = 8192     // names waiting for a slow link; a session repairs the rest
+	wantedMax          = 8192     // records a space knows of and waits for
 	askedMax           = 8192     // records asked for by name that have not left yet
 	controlMax         = 8192     // messages a peer lets wait although it caused them
 	heldBytesMax       = 1 << 20  // frames that arrived before their predecessors
@@ -127,6 +128,7 @@ type Syncer struct {
 	peers  []*peer // by key
 	spaces []*space
 	batch  batchCache
+	body   []byte // scratch of the frame being filled
 }
 
 // New makes a syncer. The seed drives jitter only.
@@ -145,16 +147,25 @@ type space struct {
 	wanted   map[uint64]*wanted
 	fresh    uint64 // records that have come since rateAt
 	rateAt   int64
-	probe    int       // trailing zeros of short ids that may prune
-	queue    []*wanted // by deadline: every entry waits equally long
+	probe    int        // trailing zeros of short ids that may prune
+	waiting  []deadline // for announced records to come by themselves
+	asking   []deadline // for answers
 }
 
-// wanted is a record that was announced but has not come.
+// wanted is a record that somebody has and this node lacks.
 type wanted struct {
 	short uint64
-	at    int64
-	from  []*channel // who announced it, at most three
-	tried int
+	at    int64      // when to ask, or to ask the next one
+	from  []*channel // who has it, at most three
+	tried int        // so many have been asked
+	hole  bool       // it was pushed to us in vain, or not at all
+}
+
+// A deadline stands in a queue of equal waits, so in order. It is void when the
+// record has come or its own time has changed.
+type deadline struct {
+	w  *wanted
+	at int64
 }
 
 func (s *Syncer) space(id codec.ID) *space {
@@ -230,7 +241,9 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 	sp.fresh++
 	if w := sp.wanted[short]; w != nil {
 		delete(sp.wanted, short)
-		s.graft(w, from)
+		if w.hole {
+			s.graft(w, from)
+		}
 	}
 	for _, ch := range sp.channels {
 		ch.activity = s.now
@@ -238,10 +251,10 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 			continue
 		}
 		switch {
-		case !ch.eager && !urgent:
-			ch.announce(s.now+s.cfg.AnnounceNs, short)
-		case len(ch.live) < liveBacklogMax:
+		case (ch.eager || urgent) && !ch.link.t.stalled() && len(ch.live) < liveBacklogMax:
 			ch.live = append(ch.live, rec)
+		case len(ch.announced) < announcedMax:
+			ch.announce(s.now+s.cfg.AnnounceNs, short)
 		default:
 			ch.nextSync = earlier(ch.nextSync, s.now+max(s.cfg.IdleNs, repairNs))
 		}
@@ -299,8 +312,10 @@ func (s *Syncer) NextWake() int64 {
 		}
 	}
 	for _, sp := range s.spaces {
-		if len(sp.queue) > 0 {
-			at = earlier(at, sp.queue[0].at)
+		for _, queue := range [][]deadline{sp.waiting, sp.asking} {
+			if len(queue) > 0 {
+				at = earlier(at, queue[0].at)
+			}
 		}
 	}
 	for _, p := range s.peers {
@@ -321,25 +336,69 @@ func (s *Syncer) graft(w *wanted, from uint64) {
 	}
 }
 
-// pull asks for announced records that did not come by themselves.
+// pull asks for announced records that did not come by themselves, and asks the
+// next one where no answer has come.
 func (s *Syncer) pull(sp *space) {
-	for len(sp.queue) > 0 && sp.queue[0].at <= s.now {
-		w := sp.queue[0]
-		sp.queue = sp.queue[1:]
-		if sp.wanted[w.short] != w {
-			continue // it has come
+	for _, queue := range []*[]deadline{&sp.waiting, &sp.asking} {
+		for len(*queue) > 0 && (*queue)[0].at <= s.now {
+			d := (*queue)[0]
+			*queue = (*queue)[1:]
+			if d.w.at != d.at || sp.wanted[d.w.short] != d.w {
+				continue
+			}
+			d.w.hole = true
+			if s.host.Holds(sp.id, d.w.short) {
+				delete(sp.wanted, d.w.short)
+			} else if ch := s.ask(sp, d.w); ch != nil {
+				ch.wants = append(ch.wants, d.w.short)
+			}
 		}
-		for w.tried < len(w.from) && !w.from[w.tried].active() {
-			w.tried++
-		}
-		if w.tried == len(w.from) || s.host.Holds(sp.id, w.short) {
-			delete(sp.wanted, w.short) // sessions repair what nobody gives
-			continue
-		}
-		ch := w.from[w.tried]
+	}
+}
+
+// answerPulls is how many times longer than for a push a node waits for an answer:
+// links lose nothing, but an answer may stand in a queue.
+const answerPulls = 10
+
+// ask picks who is asked for a record next, nil when nobody is left: sessions
+// repair what nobody gives.
+func (s *Syncer) ask(sp *space, w *wanted) *channel {
+	for w.tried < len(w.from) && !w.from[w.tried].active() {
 		w.tried++
-		ch.wants = append(ch.wants, w.short)
-		w.at = s.now + s.cfg.PullNs
-		sp.queue = append(sp.queue, w)
+	}
+	if w.tried == len(w.from) {
+		delete(sp.wanted, w.short)
+		return nil
+	}
+	w.tried++
+	w.at = s.now + answerPulls*s.cfg.PullNs
+	sp.asking = append(sp.asking, deadline{w, w.at})
+	return w.from[w.tried-1]
+}
+
+// missing notes that a session found a record missing which its peer has. It
+// returns false if somebody has been asked for it, or is expected to push it.
+func (s *Syncer) missing(ch *channel, short uint64) bool {
+	sp := ch.space
+	w := sp.wanted[short]
+	switch {
+	case w == nil && len(sp.wanted) >= wantedMax:
+		return true
+	case w == nil:
+		w = &wanted{short: short}
+		sp.wanted[short] = w
+	case w.tried > 0:
+		w.has(ch)
+		return false
+	}
+	w.from = slices.Insert(w.from, 0, ch)
+	s.ask(sp, w)
+	return true
+}
+
+// has notes another one who has the record.
+func (w *wanted) has(ch *channel) {
+	if len(w.from) < 3 && !slices.Contains(w.from, ch) {
+		w.from = append(w.from, ch)
 	}
 }

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"slices"
+
 	"github.com/intersubjective/rapprochement/codec"
 )
 
@@ -102,6 +104,9 @@ func (t *transport) room() int {
 	return min(t.window, t.credit) - t.flying
 }
 
+// stalled reports that nothing has arrived on the other side for a time-out.
+func (t *transport) stalled() bool { return t.backoff > 0 }
+
 // rto is the time-out of the oldest frame in flight.
 func (t *transport) rto() int64 {
 	rto := int64(rtoFirstNs)
@@ -115,9 +120,9 @@ func (t *transport) rto() int64 {
 // one has arrived: a round trip and a quarter for reordering.
 func (t *transport) lossAfter() int64 { return t.srtt + max(t.srtt/4, 2*t.rttvar, 1e6) }
 
-// send registers a new frame of messages and returns its bytes.
+// send registers a new frame of messages, copying them, and returns its bytes.
 func (t *transport) send(now int64, count int, body []byte, carries []carried) []byte {
-	t.inFlight = append(t.inFlight, sent{seq: t.next, body: body, count: count, carries: carries})
+	t.inFlight = append(t.inFlight, sent{seq: t.next, body: slices.Clone(body), count: count, carries: carries})
 	t.next++
 	t.flying += len(body) + frameOverhead
 	return t.transmit(now, &t.inFlight[len(t.inFlight)-1])
@@ -186,10 +191,9 @@ func (t *transport) acknowledged(now int64, head *codec.FrameHead) bool {
 	}
 	n := 0 // an old acknowledgement may cover the oldest frame by its bitmap
 	for n < len(t.inFlight) && t.inFlight[n].acked {
-		t.inFlight[n] = sent{}
 		n++
 	}
-	t.inFlight = t.inFlight[n:]
+	t.inFlight = slices.Delete(t.inFlight, 0, n)
 	return true
 }
 

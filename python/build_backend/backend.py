@@ -224,7 +224,7 @@ def metadata(project: dict[str, Any]) -> str:
     for extra, names in project["optional-dependencies"].items():
         lines.append(f"Provides-Extra: {extra}")
         lines += [f"Requires-Dist: {_in_extra(name, extra)}" for name in names]
-    readme = ROOT / project["readme"]
+    readme: Path = ROOT / project["readme"]
     if not readme.is_file():
         return "\n".join(lines) + "\n"
     lines.append("Description-Content-Type: text/markdown")

@@ -20,11 +20,9 @@ from ._wire import (
     Delete,
     Dial,
     Done,
-    Effect,
     Entries,
     Entry,
     Equivocation,
-    Event,
     Explain,
     Explained,
     Export,
@@ -70,6 +68,7 @@ from ._wire import (
     Watch,
     WritePolicy,
 )
+from .cbor import Effect, Event
 from .errors import RapprochementError
 from .identity import IdentityError
 from .metrics import Result

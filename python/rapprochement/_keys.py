@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Union
-
 from .cbor import Key
 
 #: A key: a text whose parts between slashes are the components, or a tuple of
 #: components, texts or bytes. "" and () are the prefix of every key.
-KeyLike = Union[str, Key]
+KeyLike = str | Key
 
 
 def key_of(key: KeyLike) -> Key:

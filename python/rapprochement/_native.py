@@ -334,9 +334,9 @@ class Handle:
         self._step = library["rap_step"]
         self._step.restype = c_int32
         self._size = c_size_t()
-        out = (c_size_t * 2)()  # rap_bytes: pointer and length
+        out = (c_size_t * 2)()  # rap_bytes: pointer and length, a word each
         self._out_ref = byref(out)
-        self._out = memoryview(out).cast("B").cast("N")
+        self._out = memoryview(out).cast("B").cast("P")
         self._view = memoryview(b"")
         self._view_at = self._view_len = 0
         # Whoever is inside holds the one token. A lock would do the same, but an

@@ -140,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", _check, "check a scenario without running it", _CHECK)
     check.add_argument("scenario", metavar="SCENARIO")
     _change_options(check)
-    listing = command("scenarios", _scenarios, "list the scenarios in the package, or print one", _EXIT_CODES)
+    listing = command(
+        "scenarios", _scenarios, "list the scenarios in the package, or print one", _EXIT_CODES
+    )
     listing.add_argument("name", nargs="?", metavar="NAME", help="print the text of this one")
     _sweep_options(command("sweep", _sweep, "run a scenario with many seeds and changes", _SWEEP))
     command("version", _version, "print the versions of the package and the engine", _EXIT_CODES)
@@ -168,11 +170,17 @@ def _run_options(parser: argparse.ArgumentParser, out: Path | None) -> None:
         help="write all tables of results: .npz, .csv or .parquet (needs pyarrow)",
     )  # fmt: skip
     if out is None:
-        parser.add_argument("--plots", action="store_true", help="draw pictures into --out, or out/NAME")
+        parser.add_argument(
+            "--plots", action="store_true", help="draw pictures into --out, or out/NAME"
+        )
     else:
         parser.set_defaults(plots=True)
-    parser.add_argument("--twice", action="store_true", help="run again and compare the audit hashes")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, not as a table")
+    parser.add_argument(
+        "--twice", action="store_true", help="run again and compare the audit hashes"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the result as JSON, not as a table"
+    )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
@@ -229,7 +237,9 @@ def _perform(scenario: Scenario, options: argparse.Namespace) -> int:
             result = world.run(until, progress=not options.no_progress)
         except KeyboardInterrupt:
             result, stopped = world.result(), True
-            _say(f"stopped by Ctrl-C at {result.now:.3f} s of simulated time; the table is that of the run so far")
+            _say(
+                f"stopped by Ctrl-C at {result.now:.3f} s of simulated time; this is the run so far"
+            )
         _print(scenario, result, _user_seconds() - began, options.json)
         _save(world, result, options)
     if stopped:
@@ -252,7 +262,9 @@ def _same_again(
     with World(scenario) as world:
         again = world.run(until, progress=not options.no_progress)
     same = again.audit == result.audit
-    verdict = "the same audit hash" if same else f"ANOTHER audit hash: {again.audit}; please report this"
+    verdict = (
+        "the same audit hash" if same else f"ANOTHER audit hash: {again.audit}; please report this"
+    )
     _say(f"run again in {time.monotonic() - began:.1f} s: {verdict}")
     return same
 
@@ -297,12 +309,17 @@ def _convergence_rows(r: Result) -> list[tuple[str, str]]:
     if r.converged_at is not None:
         end = f"at {r.converged_at:.3f} s of simulated time"
     else:
-        end = f"no: {r.held:,} of at most {r.records * r.nodes:,} node-records held at {r.now:.3f} s"
+        end = (
+            f"no: {r.held:,} of at most {r.records * r.nodes:,} node-records held at {r.now:.3f} s"
+        )
     return [
         ("converged", end),
         ("network", f"{r.nodes:,} nodes, {r.links:,} links, {r.records:,} records written"),
-        ("a record to a node", f"p50 {_time(r.latency_p50)}, p99 {_time(r.latency_p99)}, longest {_time(r.latency_max)}"),
-        ("a record to all nodes", f"p50 {_time(r.spread_p50)}, p99 {_time(r.spread_p99)}"),
+        (
+            "a record to a node",
+            f"{_quantiles(r.latency_p50, r.latency_p99)}, {_time(r.latency_max)} at most",
+        ),
+        ("a record to all nodes", _quantiles(r.spread_p50, r.spread_p99)),
     ]
 
 
@@ -333,6 +350,10 @@ def _end_rows(r: Result, cpu: float) -> list[tuple[str, str]]:
     return rows
 
 
+def _quantiles(p50: float, p99: float) -> str:
+    return f"p50 {_time(p50)}, p99 {_time(p99)}"
+
+
 def _time(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
@@ -350,7 +371,9 @@ def _writable(path: Path | None) -> None:
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise ValueError("--columns: .parquet needs pyarrow; pip install pyarrow, or use .npz") from None
+            raise ValueError(
+                "--columns: .parquet needs pyarrow; pip install pyarrow, or use .npz"
+            ) from None
     if not path.parent.is_dir():
         raise ValueError(f"--columns {path}: there is no directory {path.parent}")
 
@@ -373,13 +396,19 @@ def _save(world: World, result: Result, options: argparse.Namespace) -> None:
         _say("written: " + ", ".join(map(str, paths)))
 
 
-def _save_columns(tables: Mapping[str, Mapping[str, np.ndarray[Any, Any]]], path: Path) -> list[Path]:
+def _save_columns(
+    tables: Mapping[str, Mapping[str, np.ndarray[Any, Any]]], path: Path
+) -> list[Path]:
     """Tables as one .npz file, or as one .csv or .parquet file each."""
     import numpy as np
     import pandas as pd
 
     if path.suffix == ".npz":
-        arrays = {f"{table}.{name}": column for table, columns in tables.items() for name, column in columns.items()}
+        arrays: dict[str, Any] = {
+            f"{table}.{name}": column
+            for table, columns in tables.items()
+            for name, column in columns.items()
+        }
         with path.open("wb") as file:
             np.savez_compressed(file, **arrays)
         return [path]
@@ -401,7 +430,8 @@ def _check(options: argparse.Namespace) -> int:
     scenario = scenarios.load(options.scenario, options.changes, options.seed)
     plan = scenario.plan()
     print(scenario)
-    print(f"{len(plan['links']):,} links, {len(plan['actions']):,} events and faults, ends: {scenario.stop}")
+    print(f"{len(plan['links']):,} links, {len(plan['actions']):,} events and faults")
+    print(f"ends: {scenario.stop}")
     for name, content in scenario.files.items():
         print(f"reads {name}, {len(content):,} bytes")
     return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ._tool import ask
 from .errors import BadEventError, RapprochementError
@@ -19,7 +19,7 @@ from .errors import BadEventError, RapprochementError
 __all__ = ["IdentityError", "generate", "load", "peer", "save", "seal", "unseal"]
 
 #: Texts are normalised (Unicode NFC), so that a passphrase is the same on every keyboard.
-Passphrase = Union[str, bytes]
+Passphrase = str | bytes
 
 SEED_SIZE = 32
 _ENTROPY_SIZE = 40

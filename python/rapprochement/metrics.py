@@ -137,7 +137,7 @@ def to_frame(columns: dict[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
     """A data frame of columns of equal length, with names for outcomes of sessions."""
     import pandas as pd
 
-    frame = pd.DataFrame(columns)
+    frame: pd.DataFrame = pd.DataFrame(columns)
     if "outcome" in frame:
         names = {int(o): o.name.lower() for o in Outcome}
         frame["outcome"] = frame["outcome"].map(names).astype("category")

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, TypeVar, Union
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import cbor2
 
@@ -14,6 +14,7 @@ from . import _wire as wire
 from . import cbor, identity
 from ._keys import KeyLike, key_of
 from ._native import Handle
+from .cbor import Effect, Event
 from .errors import ClosedError, EngineError, RapprochementError
 
 __all__ = ["Node", "Now", "SpaceLike", "put_entries"]
@@ -26,7 +27,10 @@ SETTINGS = (
 
 _NODE_FORMAT, _SPACE_FORMAT, _FORMAT_VERSION = "rapprochement node", "rapprochement space", 1
 
-E = TypeVar("E", bound=wire.Effect)
+#: The effects that answer a request.
+A = TypeVar(
+    "A", wire.Done, wire.SpaceReady, wire.Stored, wire.Entries, wire.Explained, wire.Status
+)
 
 
 class Now(NamedTuple):
@@ -47,7 +51,7 @@ class _HasSpace(Protocol):
 
 
 #: A space: its id, or an effect that names it, such as what `Node.create_space` returns.
-SpaceLike = Union[bytes, _HasSpace]
+SpaceLike = bytes | _HasSpace
 
 
 class Node:
@@ -93,7 +97,9 @@ class Node:
     ) -> None:
         for name in settings:
             if name not in SETTINGS:
-                raise TypeError(f"Node has no setting {name!r}; there are {', '.join(SETTINGS)}")
+                raise TypeError(
+                    f"Node has no setting {name!r}; there are {', '.join(SETTINGS)}"
+                )
         if key is None and "peer" not in settings:
             key = identity.generate()
         self._seed = key
@@ -101,7 +107,7 @@ class Node:
         self._clock = clock
         self._requests = 0
         #: Effects that no method has returned yet, in order.
-        self.pending: list[wire.Effect] = []
+        self.pending: list[Effect] = []
         given = {**settings, "boot": boot, "durable": durable, "seed": seed or os.urandom(32)}
         if key is not None:
             given["key"] = key
@@ -112,9 +118,7 @@ class Node:
 
     # --- events in, effects out ---
 
-    def step(
-        self, events: wire.Event | Iterable[wire.Event], now: Now | None = None
-    ) -> list[wire.Effect]:
+    def step(self, events: Event | Iterable[Event], now: Now | None = None) -> list[Effect]:
         """Gives the node the events of one instant and returns the effects, in order.
 
         The last effect is `WakeAt`: the monotonic time, in nanoseconds, by which the node
@@ -125,7 +129,7 @@ class Node:
         which). The events before it have happened: their effects are in `pending`.
         """
         mono, wall = self._clock() if now is None else now
-        batch = (events,) if isinstance(events, wire.Event) else events
+        batch = (events,) if isinstance(events, Event) else events
         data = b"".join([wire.encode(event, mono, wall) for event in batch])
         self._check()
         try:
@@ -134,7 +138,7 @@ class Node:
             self.pending += wire.decode_effects(error.effects)
             raise
 
-    def take_pending(self) -> list[wire.Effect]:
+    def take_pending(self) -> list[Effect]:
         """The effects that wait in `pending`, which is empty afterwards."""
         taken, self.pending = self.pending, []
         return taken
@@ -143,11 +147,11 @@ class Node:
         self._requests += 1
         return self._requests
 
-    def _answer(self, event: wire.Event, kind: type[E], req: int) -> E:
+    def _answer(self, event: Event, kind: type[A], req: int) -> A:
         """Steps, and sorts the answer to a request from the rest."""
-        answer: E | None = None
+        answer: A | None = None
         for effect in self.step(event):
-            if answer is None and isinstance(effect, kind) and getattr(effect, "req") == req:
+            if answer is None and isinstance(effect, kind) and effect.req == req:
                 answer = effect
             else:
                 self.pending.append(effect)
@@ -158,7 +162,7 @@ class Node:
             )
         return answer
 
-    def _done(self, event: wire.Event, req: int) -> wire.Done:
+    def _done(self, event: Event, req: int) -> wire.Done:
         return self._answer(event, wire.Done, req)
 
     # --- spaces ---

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "Span", "bytes_over_time", "convergence", "latency", "save", "sessions", "spread"]
+__all__ = [
+    "FIGURES",
+    "Span",
+    "bytes_over_time",
+    "convergence",
+    "latency",
+    "save",
+    "sessions",
+    "spread",
+]
 
 #: Colours that people with any kind of colour vision can tell apart
 #: (Okabe and Ito, 2008).
@@ -92,7 +101,7 @@ def _drawn(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (7.2, 3.6), **options: Any
 ) -> Iterator[tuple[Figure, Any]]:
     """A figure in the package's style that no window and no notebook shows twice."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(cast("Any", _STYLE)):
         figure, axes = plt.subplots(rows, columns, figsize=size, **options)
         try:
             yield figure, axes
@@ -111,10 +120,9 @@ def _shade(axes: Axes, spans: Sequence[Span], until: float, names: bool = True) 
         axes.axvline(began, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
         if names and kind not in named:
             named.add(kind)
-            place = {"xy": (began, 1), "xycoords": ("data", "axes fraction")}
             axes.annotate(
-                kind, **place, xytext=(3, -3 - 10 * (len(named) - 1)), textcoords="offset points",
-                va="top", fontsize=8, color="#555555",
+                kind, (began, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(3, 7 - 10 * len(named)), va="top", fontsize=8, color="#555555",
             )  # fmt: skip
 
 
@@ -128,7 +136,11 @@ def _bytes(value: float, _: Any = None) -> str:
     """A number of bytes for people."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(value) < 1000:
-            return f"{value:.0f} {unit}" if value == int(value) or value >= 100 else f"{value:.1f} {unit}"
+            return (
+                f"{value:.0f} {unit}"
+                if value == int(value) or value >= 100
+                else f"{value:.1f} {unit}"
+            )
         value /= 1000
     return f"{value:.1f} TB"
 
@@ -211,11 +223,15 @@ def bytes_over_time(world: Run, title: str = "What the bytes were for") -> Figur
     series = world.table("series")
     at = series["at_ns"].to_numpy() / _SECOND
     with _drawn() as (figure, axes):
-        names = [f"{name}, {_bytes(series[column].iloc[-1])}" for column, (name, _) in _PURPOSES.items()]
+        names = [
+            f"{name}, {_bytes(series[column].iloc[-1])}" for column, (name, _) in _PURPOSES.items()
+        ]
         colours = [colour for _, colour in _PURPOSES.values()]
         layers = [series[column].to_numpy() for column in _PURPOSES]
         axes.stackplot(at, layers, labels=names, colors=colours, alpha=0.85, linewidth=0)
-        axes.set(xlim=(0, at[-1]), ylim=(0, None), xlabel="seconds", ylabel="bytes sent", title=title)
+        axes.set(
+            xlim=(0, at[-1]), ylim=(0, None), xlabel="seconds", ylabel="bytes sent", title=title
+        )
         axes.yaxis.set_major_formatter(FuncFormatter(_bytes))
         _shade(axes, spans(world), at[-1])
         handles, labels = axes.get_legend_handles_labels()
@@ -247,12 +263,15 @@ def spread(world: Run, title: str = "How long a record takes to its last node") 
     written = records["created_ns"].to_numpy() / _SECOND
     with _drawn(1, 2, (9.2, 3.6), width_ratios=[5, 6]) as (figure, (left, right)):
         left.set(title=title, ylabel="share of records")
-        if not len(records):
-            _no_data(left, "no records")
-            return figure
-        _distribution(left, milliseconds, GREEN)
         moved = milliseconds > 0  # the others were superseded before they got anywhere
-        right.scatter(written[moved], milliseconds[moved], s=7, color=GREEN, alpha=0.35, linewidth=0)
+        if not moved.any():
+            _no_data(left, "nothing had to travel")
+            right.set_axis_off()
+            return figure
+        _distribution(left, milliseconds[moved], GREEN)
+        right.scatter(
+            written[moved], milliseconds[moved], s=7, color=GREEN, alpha=0.35, linewidth=0
+        )
         right.set(yscale="log", xlabel="written at, seconds", xlim=(0, None))
         right.set_title("by the time of writing", fontweight="normal")
         right.yaxis.set_major_formatter(FuncFormatter(_milliseconds))
@@ -262,11 +281,7 @@ def spread(world: Run, title: str = "How long a record takes to its last node") 
 
 def _distribution(axes: Axes, milliseconds: np.ndarray, colour: str) -> None:
     """A cumulative distribution on a logarithmic axis, with its median and p99."""
-    values = np.sort(milliseconds)
-    values = values[values > 0]
-    if not len(values):
-        _no_data(axes, "nothing had to travel")
-        return
+    values = np.maximum(np.sort(milliseconds), 1e-3)  # for the logarithm
     picks = np.unique(np.linspace(0, len(values) - 1, min(len(values), 2000)).astype(int))
     axes.plot(values[picks], (picks + 1) / len(values), color=colour)
     for share, at, side in ((0.5, 0.5, "right"), (0.99, 0.06, "left")):
@@ -309,15 +324,23 @@ def sessions(world: Run, title: str = "Reconciliation sessions") -> Figure:
             rows = (outcomes == outcome).to_numpy()
             label = f"{name}, {rows.sum():,}"
             left.scatter(
-                began[rows], table["records"][rows], s=14, color=colour, alpha=0.5, linewidth=0, label=label
+                began[rows],
+                table["records"][rows],
+                s=14,
+                color=colour,
+                alpha=0.5,
+                linewidth=0,
+                label=label,
             )
         left.set_yscale("symlog", linthresh=1)
         left.yaxis.set_major_formatter(FuncFormatter(_count))
         left.set(ylim=(-0.4, None), xlim=(0, None))
         _shade(left, spans(world), began.max())
-        legend = figure.legend(loc="outside lower center", ncols=5, markerscale=1.8, handletextpad=0.1)
+        legend = figure.legend(
+            loc="outside lower center", ncols=5, markerscale=1.8, handletextpad=0.1
+        )
         for handle in legend.legend_handles:
-            handle.set_alpha(1)
+            cast("Any", handle).set_alpha(1)
         _session_cost(right, table)
     return figure
 
@@ -336,7 +359,11 @@ def _session_cost(axes: Axes, table: pd.DataFrame) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(_bytes))
     per_record = float(done["bytes"].sum()) / float(done["records"].sum())
     axes.annotate(
-        f"{per_record:.0f} bytes per record in all", (0.97, 0.05), xycoords="axes fraction", ha="right", fontsize=8.5
+        f"{per_record:.0f} bytes per record in all",
+        (0.97, 0.05),
+        xycoords="axes fraction",
+        ha="right",
+        fontsize=8.5,
     )
 
 

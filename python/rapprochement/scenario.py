@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._native import Handle
 from ._tool import ask
 from .errors import BadConfigError, EngineError
 
@@ -130,10 +129,6 @@ class Scenario:
         """
         plan: dict[str, Any] = _asked({"op": "compile", **self.origin()})["plan"]
         return plan
-
-    def open(self) -> Handle:
-        """The engine's world of this scenario. Raises `ScenarioError`."""
-        return open_world(self.origin())
 
     def __str__(self) -> str:
         return (

@@ -45,8 +45,15 @@ class _Job:
 
     def key(self) -> str:
         """The name of the result in a cache."""
-        files = {name: hashlib.sha256(data).hexdigest() for name, data in self.scenario.files.items()}
-        parts = [_engine(), self.scenario.text, str(self.scenario.seed), json.dumps(files, sort_keys=True)]
+        files = {
+            name: hashlib.sha256(data).hexdigest() for name, data in self.scenario.files.items()
+        }
+        parts = [
+            _engine(),
+            self.scenario.text,
+            str(self.scenario.seed),
+            json.dumps(files, sort_keys=True),
+        ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ import cbor2
 from . import _wire as wire
 from ._keys import KeyLike, key_of
 from ._native import Handle
+from .cbor import Answer, Command, Effect, Event
 from .errors import BadConfigError, ClosedError, EngineError
 from .metrics import Result, to_frame
 from .node import put_entries
@@ -36,8 +37,8 @@ SLICE_SECONDS = 0.15
 #: A run that takes longer than this shows a progress bar.
 PROGRESS_AFTER_SECONDS = 2.0
 
-A = TypeVar("A", bound=wire.Answer)
-E = TypeVar("E", bound=wire.Effect)
+A = TypeVar("A", bound=Answer)
+E = TypeVar("E", bound=Effect)
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,9 +73,10 @@ class World:
 
     ``scenario`` is a TOML text, the path of a ``.toml`` file, the name of a scenario in
     the package or a `Scenario`; ``files`` gives the files that it names as bytes, which
-    are else read from beside it; ``seed`` takes the place of the scenario's; ``store``
-    is "memory" or "pebble", nodes on real files in a simulated file system. The same scenario, files and seed
-    make the same run, to the last byte: `Result.audit` tells.
+    are else read from beside it; ``seed`` takes the place of the scenario's; ``store`` is
+    "memory" or "pebble", which keeps every node's records as files on a simulated disk.
+    The same scenario, files and seed make the same run, to the last byte, with either
+    store: `Result.audit` tells.
 
     A world is a context manager. Without one, its memory is given back when it is
     collected.
@@ -330,7 +332,7 @@ class World:
             raise ValueError(f"commit is {commit}; they count from 1")
         self._interfere(wire.Disturb("fail-store", _numbers(node), commit=commit))
 
-    def give(self, node: int, event: wire.Event) -> list[wire.Effect]:
+    def give(self, node: int, event: Event) -> list[Effect]:
         """Gives a node an event now and returns the effects, which the world carries out
         as well. This is part of the run: it enters the audit."""
         if not 0 <= node < self.scenario.nodes:
@@ -339,7 +341,7 @@ class World:
         answer = self._ask(wire.GiveNode(node, wire.encode(event, 0, 0)), wire.NodeEffects)
         return wire.decode_effects(answer.effects)
 
-    def _interfere(self, command: wire.Command) -> None:
+    def _interfere(self, command: Command) -> None:
         self._stands = None
         self._stands = self._ask(command, wire.WorldRan)
 
@@ -349,7 +351,7 @@ class World:
         if self._handle.closed:
             raise ClosedError("this world is closed; make another one")
 
-    def _ask(self, command: wire.Command, kind: type[A]) -> A:
+    def _ask(self, command: Command, kind: type[A]) -> A:
         self._check()
         data = wire.encode_command(command)
         (answer,) = wire.decode_answers(self._handle.step(data))
@@ -464,7 +466,7 @@ class WorldNode:
         """The node's public key, 32 bytes."""
         return bytes(self.world.columns("peers")["peer"][self.number])
 
-    def give(self, event: wire.Event) -> list[wire.Effect]:
+    def give(self, event: Event) -> list[Effect]:
         """Gives the node an event; see `World.give`."""
         return self.world.give(self.number, event)
 
@@ -493,7 +495,7 @@ class WorldNode:
         """How the node stands with its spaces and peers."""
         return self._answer(wire.GetStatus(), wire.Status)
 
-    def _answer(self, event: wire.Event, kind: type[E]) -> E:
+    def _answer(self, event: Event, kind: type[E]) -> E:
         for effect in self.give(event):
             if isinstance(effect, kind):
                 return effect
@@ -501,4 +503,3 @@ class WorldNode:
 
     def __repr__(self) -> str:
         return f"<node {self.number} of {self.world!r}>"
-

@@ -11,6 +11,7 @@ import rapprochement as rap
 from rapprochement import identity
 
 SEED = bytes(range(32))
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/identity.json").read_text())
 
 
 def test_a_seed_survives_its_file(tmp_path):
@@ -32,16 +33,10 @@ def test_no_identity_is_overwritten(tmp_path):
     assert identity.load(path, "") == SEED
 
 
-def test_files_by_other_programs_are_read():
-    vectors = json.loads((Path(__file__).parents[1] / "vectors/identity.json").read_text())
-    known = vectors["vectors"] if isinstance(vectors, dict) else vectors
-    seen = 0
-    for vector in known:
-        if {"file", "passphrase", "seed"} <= vector.keys():
-            data = bytes.fromhex(vector["file"])
-            assert identity.unseal(data, bytes.fromhex(vector["passphrase"])).hex() == vector["seed"]
-            seen += 1
-    assert seen
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_files_by_other_programs_are_read(vector):
+    data = bytes.fromhex(vector["file"])
+    assert identity.unseal(data, vector["passphrase"]).hex() == vector["seed"]
 
 
 def test_the_peer_is_the_nodes():

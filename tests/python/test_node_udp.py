@@ -62,16 +62,26 @@ def test_a_host_that_starts_anew_gets_a_new_link():
 
 def test_strange_datagrams_do_no_harm():
     async def main() -> None:
-        faults = []
+        faults, errors = [], []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: errors.append(what))
         alice, bob = rap.Node(), rap.Node()
         async with UdpHost(alice) as a, UdpHost(bob) as b:
             a.on_effect = faults.append
             alice.add_peer(bob.peer, b.address)
             a.flush()
             await until(lambda: a._links and b._links)
-            for data in (b"", b"\x00" * 60, bytes((HELLO,)), bytes((FRAME,)) + bytes(60)):
+            sessions = (7).to_bytes(8, "big") + a._session.to_bytes(8, "big")
+            for data in (
+                b"",
+                bytes(60),
+                bytes((HELLO,)),
+                bytes((FRAME,)) + bytes(60),
+                bytes((HELLO,)) + bytes(32) + sessions,  # no key
+                bytes((HELLO,)) + alice.peer + sessions,  # its own
+            ):
                 b._transport.sendto(data, a._transport.get_extra_info("sockname"))
             b._send(FRAME, b._peers[alice.peer], b"no frame at all")
             await until(lambda: any(isinstance(f, rap.PeerFault) for f in faults))
+            assert bob.peer in a._peers and alice.peer not in a._peers and not errors
 
     asyncio.run(main())

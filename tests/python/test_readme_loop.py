@@ -44,4 +44,5 @@ def test_the_loop_is_a_program_of_its_own(program):
     source = Path(__file__).read_text(encoding="utf-8")
     loop = source.partition("# README: from here\n")[2].partition("    # README: to here")[0]
     done = program(loop)
-    assert (done.stdout.splitlines()[-1:], done.stderr) == (["(b'todo', b'2') run what it says"], "")
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1:] == ["(b'todo', b'2') run what it says"]

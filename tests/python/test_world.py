@@ -231,6 +231,13 @@ def test_values_show_themselves_as_the_engine_does(small, idle):
     assert repr(frame).startswith(f"<frame {frame.number}: node 0 to 1, {len(frame.bytes)} bytes")
 
 
+def test_a_line_of_the_transcript_is_made_of_reprs(idle):
+    event = rap.Put(1, idle.space, [rap.PutEntry(("a", b"\xff"), rap.Codec.RAW, b"1")])
+    effects = idle.give(0, event)
+    line = idle.transcript().splitlines()[-1]
+    assert line == f"{idle.now_ns} n0 <- {event!r}" + "".join(f" -> {e!r}" for e in effects)
+
+
 # --- taking over ---
 
 

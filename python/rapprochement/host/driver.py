@@ -35,6 +35,7 @@ import cbor2
 
 from .. import _wire as wire
 from .._native import Handle
+from ..cbor import Effect, Event
 from ..errors import BadEventError
 from ..scenario import Scenario
 from .netmodel import (
@@ -198,7 +199,9 @@ class Driver:
     # --- beginning ---
 
     def _network(self) -> Net:
-        net = Net(self.plan["seed"], _model(self.plan["network"]), _params(self.plan["network"]))
+        net = Net(
+            self.plan["seed"], _model(self.plan["network"]), _params(self.plan["network"])
+        )
         for i in range(len(self.plan["nodes"])):
             net.set_uplink(i, Bandwidth(*self.plan["uplink"]))
             net.set_downlink(i, Bandwidth(*self.plan["downlink"]))
@@ -286,7 +289,7 @@ class Driver:
         drifted = abs(product) // 1000 * (1 if product >= 0 else -1)  # as in Go: to zero
         return self.now, WALL_START + self.now + m.wall + drifted
 
-    def _step(self, m: Machine, event: wire.Event) -> None:
+    def _step(self, m: Machine, event: Event) -> None:
         """Gives a node an event and carries out the effects."""
         assert m.node is not None
         m.steps = step = m.steps + 1
@@ -305,7 +308,7 @@ class Driver:
             if not (isinstance(effect, wire.WakeAt) and m.steps != step):
                 self._effect(m, effect)
 
-    def _transcribe(self, m: Machine, event: wire.Event, effects: list[wire.Effect]) -> None:
+    def _transcribe(self, m: Machine, event: Event, effects: list[Effect]) -> None:
         said = [f"{self.now} n{m.index} <- {event!r}"]
         said += [f"-> {effect!r}" for effect in effects]
         self.transcript.append(" ".join(said))
@@ -323,7 +326,7 @@ class Driver:
             c["bytes_in"] + c["bytes_out"],
         )
 
-    def _effect(self, m: Machine, effect: wire.Effect) -> None:
+    def _effect(self, m: Machine, effect: Effect) -> None:
         if isinstance(effect, wire.Send):
             self._send(m, effect)
         elif isinstance(effect, wire.WakeAt):
@@ -548,13 +551,17 @@ def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None
     restarts = [0] * len(nodes)
     for a in actions:
         if a.kind == Act.FAIL_STORE:
-            raise UnsupportedError('this driver cannot make a store fail: leave out kind = "store"')
+            raise UnsupportedError(
+                'this driver cannot make a store fail: leave out kind = "store"'
+            )
         durable = nodes[a.node]["config"].get("durable", False)
         if a.kind == Act.CRASH and a.store == Fate.TORN and not durable:
             raise UnsupportedError("this driver tears stores only of durable nodes")
         restarts[a.node] += a.kind == Act.RESTART
         if restarts[a.node] > len(nodes[a.node]["seeds"]):
-            raise UnsupportedError(f"the plan has no seeds for so many restarts of node {a.node}")
+            raise UnsupportedError(
+                f"the plan has no seeds for so many restarts of node {a.node}"
+            )
 
 
 def _audit(node: Handle) -> int:

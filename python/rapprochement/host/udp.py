@@ -28,12 +28,17 @@ from types import TracebackType
 from typing import Any
 
 from .. import _wire as wire
+from ..cbor import Effect, Event
+from ..errors import BadEventError
 from ..node import Node, Now
 
 __all__ = ["VALUE_MAX", "UdpHost"]
 
 #: The longest value, in bytes, whose record fits into a datagram in any case.
 VALUE_MAX = 32 << 10
+
+#: Who else says hello is not answered.
+PEERS_MAX = 1024
 
 HELLO, FRAME = 1, 2
 _HEAD = 1 + 32 + 8 + 8
@@ -98,7 +103,7 @@ class UdpHost(asyncio.DatagramProtocol):
 
     # --- the node ---
 
-    def give(self, *events: wire.Event) -> None:
+    def give(self, *events: Event) -> None:
         """Gives the node events and carries out the effects."""
         self._carry_out(self.node.step(events))
 
@@ -106,7 +111,7 @@ class UdpHost(asyncio.DatagramProtocol):
         """Carries out what waits in the node after its own methods were used."""
         self._carry_out(self.node.take_pending())
 
-    def _carry_out(self, effects: list[wire.Effect]) -> None:
+    def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, wire.Send):
                 if effect.link in self._links:
@@ -143,6 +148,8 @@ class UdpHost(asyncio.DatagramProtocol):
             return
         key, theirs = data[1:33], int.from_bytes(data[33:41], "big")
         ours = int.from_bytes(data[41:49], "big")
+        if key not in self._peers and len(self._peers) >= PEERS_MAX:
+            return
         peer = self._peers.setdefault(key, _Peer(key, addr[:2]))
         if peer.session != theirs:  # they are new, or new again
             self._down(peer, "the other end started anew")
@@ -165,7 +172,11 @@ class UdpHost(asyncio.DatagramProtocol):
         dialed = self.node.peer < peer.key  # one link per pair: either end may count as dialer
         observed = "{}:{}".format(*peer.address)
         self._send(HELLO, peer)
-        self.give(wire.LinkUp(peer.key, peer.link, dialed, observed))
+        try:
+            self.give(wire.LinkUp(peer.key, peer.link, dialed, observed))
+        except BadEventError:  # our own key, or bytes that are no key
+            del self._links[peer.link], self._peers[peer.key]
+            self.flush()
 
     def _down(self, peer: _Peer | None, reason: str) -> None:
         if peer and peer.link:

@@ -34,7 +34,17 @@ SHIPPED = Path(__file__).parent
 _BESIDE_CHECKOUT = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 
-__all__ = ["SourceError", "changed", "data", "faults", "files", "find", "load", "seconds", "shipped"]
+__all__ = [
+    "SourceError",
+    "changed",
+    "data",
+    "faults",
+    "files",
+    "find",
+    "load",
+    "seconds",
+    "shipped",
+]
 
 
 class SourceError(ValueError):
@@ -146,6 +156,7 @@ def value_of(text: str) -> Any:
 def _set(tree: dict[str, Any], path: list[str], value: Any, change: str) -> None:
     """Sets a field like links.loss, fault.1.at or workload.0.count."""
     at: Any = tree
+    step: int | str
     for i, name in enumerate(path):
         last = i == len(path) - 1
         if isinstance(at, list):
@@ -154,7 +165,7 @@ def _set(tree: dict[str, Any], path: list[str], value: Any, change: str) -> None
                 raise SourceError(f"{change!r}: there are {len(at)} of {path[0]}, counted from 0")
             if index == len(at):
                 at.append({})
-            at, step = at, index
+            step = index
         elif isinstance(at, dict):
             step = name
             if not last:
@@ -171,7 +182,9 @@ def _lines(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """A dictionary as TOML: values first, then tables."""
     tables = {}
     for name, value in tree.items():
-        if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        if isinstance(value, dict) or (
+            isinstance(value, list) and value and isinstance(value[0], dict)
+        ):
             tables[name] = value
         else:
             yield f"{name} = {json.dumps(value, ensure_ascii=False)}"

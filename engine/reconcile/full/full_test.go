@@ -1,0 +1,11 @@
+package full
+
+import (
+	"testing"
+
+	"github.com/intersubjective/rapprochement/engine/reconcile/reconciletest"
+)
+
+func TestConformance(t *testing.T) { reconciletest.Run(t, Strategy{}, Strategy{}) }
+
+func FuzzPayloads(f *testing.F) { reconciletest.Fuzz(f, Strategy{}) }
