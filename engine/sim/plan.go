@@ -358,7 +358,7 @@ func (p *Plan) event(w *Workload, index uint64, node, k int, near [][]uint32) co
 	case "delete":
 		del := &codec.Delete{Req: uint64(k), Space: p.space()}
 		for b := 0; b < w.Batch; b++ {
-			del.Keys = append(del.Keys, putKey(index, (k*w.Batch+b)%w.Keys))
+			del.Keys = append(del.Keys, putKey(uint64(w.Of), (k*w.Batch+b)%w.Keys))
 		}
 		return del
 	}

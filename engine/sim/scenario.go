@@ -82,6 +82,7 @@ type Workload struct {
 	Batch   int      `toml:"batch"`   // records per write; 1
 	Bytes   int      `toml:"bytes"`   // value size; 200
 	Keys    int      `toml:"keys"`    // registers a writer rewrites in turn; 0: a new one each time
+	Of      int      `toml:"of"`      // delete: the workload, from 0, that wrote the registers
 }
 
 // Fault is something that goes wrong.
@@ -151,12 +152,55 @@ func ParseScenario(text string) (*Scenario, error) {
 	if err := dec.Decode(s); err != nil {
 		return nil, tomlError(err)
 	}
+	if field := bareDuration(text); field != "" {
+		return nil, &ScenarioError{Line: lineOf(text, field), Field: field, Detail: `want a duration in quotes with a unit, like "250ms"`}
+	}
 	s.defaults()
 	if err := s.check(); err != nil {
 		err.Line = lineOf(text, err.Field)
 		return nil, err
 	}
 	return s, nil
+}
+
+// durationFields are the fields of type Duration. TOML would read a bare number
+// there as nanoseconds, which nobody means.
+var durationFields = []string{"duration", "interval", "idle", "timeout", "delay", "mean", "jitter", "reorder_delay",
+	"at", "until", "every", "shift", "sample"}
+
+// bareDuration names the first duration that is a number, "" for none.
+func bareDuration(text string) string {
+	var tree map[string]any
+	if toml.Unmarshal([]byte(text), &tree) != nil {
+		return "" // reported already
+	}
+	return bareIn("", tree)
+}
+
+func bareIn(at string, table map[string]any) string {
+	for _, name := range durationFields {
+		switch table[name].(type) {
+		case int64, float64:
+			return at + name
+		}
+	}
+	for _, name := range []string{"node", "links", "measure", "workload", "fault"} {
+		switch v := table[name].(type) {
+		case map[string]any:
+			if found := bareIn(at+name+".", v); found != "" {
+				return found
+			}
+		case []any:
+			for i, item := range v {
+				if t, ok := item.(map[string]any); ok {
+					if found := bareIn(fmt.Sprintf("%s%s.%d.", at, name, i), t); found != "" {
+						return found
+					}
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func tomlError(err error) error {
@@ -334,7 +378,7 @@ func (w *Workload) check(at string, nodes int) *ScenarioError {
 		within(at+"at", w.At, 0, longest), within(at+"every", w.Every, 0, longest),
 		within(at+"writers", w.Writers, 0, nodes), within(at+"count", w.Count, 1, actionsMax),
 		within(at+"batch", w.Batch, 1, 4096), within(at+"bytes", w.Bytes, 8, 65536),
-		within(at+"keys", w.Keys, 0, actionsMax),
+		within(at+"keys", w.Keys, 0, actionsMax), within(at+"of", w.Of, 0, actionsMax),
 	)
 	writers := w.Writers
 	if writers == 0 {

@@ -80,7 +80,8 @@ const (
 	payloadAction
 	payloadDial // a link comes up
 	payloadSample
-	payloadMask = 0xff << 56
+	payloadHangUp // a node gave up a link, by its number for the nodes
+	payloadMask   = 0xff << 56
 )
 
 // redialNs is how long a link stays down after a node hung up.
@@ -214,9 +215,9 @@ func (w *World) effect(n *simNode, ef codec.Effect) {
 	case *codec.SyncEnded:
 		w.session(ef)
 	case *codec.HangUp:
-		index := uint32(ef.Link>>24) - 1
-		w.linkDown(index)
-		w.queue.Push(w.now+redialNs, payloadDial|uint64(index))
+		// Not at once: the effects of this step are still being carried out, and
+		// a link that goes down steps both its ends.
+		w.queue.Push(w.now, payloadHangUp|ef.Link)
 	case *codec.Dial:
 		w.dial(n, ef.Peer)
 	case *codec.StoreFailed:
@@ -320,6 +321,8 @@ func (w *World) happen(payload uint64) {
 		w.linkUp(uint32(payload))
 	case payloadSample:
 		w.sample()
+	case payloadHangUp:
+		w.hungUp(payload &^ payloadMask)
 	}
 }
 
@@ -397,6 +400,16 @@ func (w *World) linkDown(index uint32) {
 	}
 }
 
+// hungUp takes a link down that a node gave up, unless it has gone already, and
+// lets it come back later.
+func (w *World) hungUp(number uint64) {
+	index := uint32(number>>24) - 1
+	if l := &w.links[index]; l.up && linkNumber(index, l.epoch) == number {
+		w.linkDown(index)
+		w.queue.Push(w.now+redialNs, payloadDial|uint64(index))
+	}
+}
+
 // dial makes a link that the plan does not have, for a node that asks for one.
 func (w *World) dial(n *simNode, peer codec.PeerID) {
 	to, known := w.byPeer[peer]
@@ -441,8 +454,7 @@ func (w *World) perform(a *Action) {
 		if n.node != nil {
 			w.step(n, a.Event)
 		} else {
-			w.refused++
-			w.lastRefusal = fmt.Sprintf("node %d: down", n.index)
+			w.down(n)
 		}
 	case Cut:
 		w.cut(a.Nodes, a.OneWay)
@@ -466,6 +478,12 @@ func (w *World) perform(a *Action) {
 	case Leave:
 		w.leave(n)
 	}
+}
+
+// down notes that a node was not there for what it should have done.
+func (w *World) down(n *simNode) {
+	w.refused++
+	w.lastRefusal = fmt.Sprintf("node %d: down", n.index)
 }
 
 // cut separates nodes from all others: they form a group of their own.
@@ -504,10 +522,15 @@ func (w *World) stop(n *simNode) {
 	n.node = nil
 	w.queue.ClearWake(n.index)
 	for _, payload := range n.waits {
-		if payload&payloadMask == payloadArrive {
+		switch payload & payloadMask {
+		case payloadArrive:
 			w.frames.take(uint32(payload))
+		case payloadAction:
+			w.down(n)
+			w.acted++
 		}
 	}
+	w.ready = w.acted == len(w.plan.Actions)
 	n.waits, n.paused, n.busy = nil, false, 0
 	for _, index := range n.links {
 		w.linkDown(index)

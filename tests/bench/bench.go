@@ -13,6 +13,10 @@ type measurement struct {
 
 var measurements = []measurement{
 	{"world_records_per_s", worldRecords},
+	{"world_bytes_per_node_record", worldMemory},
+	{"kernel", kernelRate},
+	{"ingest_ratio", ingest},
+	{"pebble", pebbleRate},
 }
 
 func bench(flags *flag.FlagSet, args []string) error {
@@ -33,6 +37,3 @@ func bench(flags *flag.FlagSet, args []string) error {
 		return nil
 	})
 }
-
-func determinism(flags *flag.FlagSet, args []string) error { return nil }
-func audit(flags *flag.FlagSet, args []string) error { return nil }

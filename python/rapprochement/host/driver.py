@@ -115,6 +115,7 @@ class Kind(IntEnum):
     DIAL = 4  # a link comes up
     SAMPLE = 5
     WAKE = 6  # only in a paused node's list
+    HANG_UP = 7  # a node gave up a link, by its number
 
 
 @dataclass
@@ -161,7 +162,6 @@ class Machine:
     since: int = 0
     busy: int = 0  # its CPU is busy until then
     links: list[Link] = field(default_factory=list)
-    steps: int = 0
 
     @property
     def peer(self) -> bytes:
@@ -280,6 +280,8 @@ class Driver:
             self._link_up(what)
         elif kind == Kind.SAMPLE:
             self._sample()
+        elif kind == Kind.HANG_UP:
+            self._hung_up(what)
 
     # --- nodes ---
 
@@ -292,7 +294,6 @@ class Driver:
     def _step(self, m: Machine, event: Event) -> None:
         """Gives a node an event and carries out the effects."""
         assert m.node is not None
-        m.steps = step = m.steps + 1
         before = self._cost(m)
         data = wire.encode(event, *self._clock(m))
         try:
@@ -303,10 +304,7 @@ class Driver:
         if self.plan["cpu"]:
             m.busy = max(m.busy, self.now) + _difference(before, self._cost(m))
         for effect in effects:
-            # An effect may have stepped this node again (a link went down): what that
-            # step said about the next wake is newer.
-            if not (isinstance(effect, wire.WakeAt) and m.steps != step):
-                self._effect(m, effect)
+            self._effect(m, effect)
 
     def _transcribe(self, m: Machine, event: Event, effects: list[Effect]) -> None:
         said = [f"{self.now} n{m.index} <- {event!r}"]
@@ -335,9 +333,8 @@ class Driver:
             else:
                 self._wakes.pop(m.index, None)
         elif isinstance(effect, wire.HangUp):
-            link = self.links[(effect.link >> 24) - 1]
-            self._link_down(link)
-            self._schedule(self.now + REDIAL_NS, Kind.DIAL, link)
+            # Not at once: the effects of this step are still being carried out.
+            self._schedule(self.now, Kind.HANG_UP, effect.link)
         elif isinstance(effect, wire.Dial):
             self._dial(m, effect.peer)
 
@@ -414,6 +411,13 @@ class Driver:
             if self.machines[end].node is not None:
                 self._step(self.machines[end], wire.LinkDown(link.number))
 
+    def _hung_up(self, number: int) -> None:
+        """Takes down a link that a node gave up, and lets it come back later."""
+        link = self.links[(number >> 24) - 1]
+        if link.up and link.number == number:
+            self._link_down(link)
+            self._schedule(self.now + REDIAL_NS, Kind.DIAL, link)
+
     def _dial(self, m: Machine, peer: bytes) -> None:
         """Makes a link that the plan does not have, for a node that asks for one."""
         to = next((other.index for other in self.machines if other.peer == peer), None)
@@ -475,6 +479,7 @@ class Driver:
         m.node.close()
         m.node = None
         self._wakes.pop(m.index, None)
+        self._acted += sum(kind == Kind.ACTION for kind, _ in m.waits)  # it will not do them
         m.waits, m.paused, m.busy = [], False, 0
         for link in m.links:
             self._link_down(link)
