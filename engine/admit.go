@@ -294,21 +294,30 @@ func (n *Node) remove(sp *space, ref store.Ref) {
 }
 
 // checkEquivocation flags an author of whom the set holds another record with
-// the same version.
+// the same version, and keeps both records as proof: the set itself will let go
+// of them when their registers move on.
 func (n *Node) checkEquivocation(sp *space, rec *codec.Record) {
 	if _, known := sp.flagged[rec.Author]; known {
 		return
 	}
 	n.eachDot(sp, rec.Author, rec.Version, func(other *codec.Record) bool {
-		sp.flagged[rec.Author] = struct{}{}
-		n.store.SetMeta(metaFlag(sp.id, rec.Author), []byte{1})
-		ef := &codec.Equivocation{Space: sp.id, Author: rec.Author, Version: rec.Version, First: rec.ID, Second: other.ID}
-		if ef.First.Compare(ef.Second) > 0 {
-			ef.First, ef.Second = ef.Second, ef.First
+		first, second := rec, other
+		if first.ID.Compare(second.ID) > 0 {
+			first, second = second, first
 		}
-		n.emit(ef)
+		sp.flagged[rec.Author] = proof{rec.Version, [2]codec.ID{first.ID, second.ID}}
+		n.store.SetMeta(metaFlag(sp.id, rec.Author), second.AppendEnvelope(first.AppendEnvelope(nil)))
+		n.emit(&codec.Equivocation{Space: sp.id, Author: rec.Author, Version: rec.Version, First: first.ID, Second: second.ID})
 		return false
 	})
+}
+
+// restoreProof brings back what checkEquivocation wrote down.
+func (sp *space) restoreProof(author codec.PeerID, envelopes []byte) {
+	records, err := parseEnvelopes(sp, envelopes)
+	if err == nil && len(records) == 2 {
+		sp.flagged[author] = proof{records[0].Version, [2]codec.ID{records[0].ID, records[1].ID}}
+	}
 }
 
 // eachDot calls fn for the held records of one author and version, by id.

@@ -218,7 +218,7 @@ func (n *Node) restoreSpace(block []byte) error {
 			sp.learn(n.store.Load(sp.id, n.refs[at]))
 		}
 	})
-	each(metaFlags(sp.id), func(name, _ []byte) { sp.flagged[codec.PeerID(name)] = struct{}{} })
+	each(metaFlags(sp.id), func(name, value []byte) { sp.restoreProof(codec.PeerID(name), value) })
 	if rec := n.latestOf(sp, n.cfg.Peer); rec != nil {
 		sp.jumpAbove(rec.Version) // another machine may have written with this key
 	}

@@ -206,6 +206,13 @@ func (n *Node) explain(ev *codec.Explain) error {
 			return nil
 		}
 	}
+	for author, p := range sp.flagged { // unordered: a record has one author
+		if p.ids[0] == ev.Record || p.ids[1] == ev.Record {
+			out.Standing = codec.StandingProof
+			out.Reason = fmt.Sprintf("kept beside the set as proof that %s signed version %d twice", author.Short(), p.version)
+			return nil
+		}
+	}
 	for _, r := range n.refused {
 		if r.id == ev.Record {
 			out.Standing, out.Reason = codec.StandingRefused, r.reason.Error()

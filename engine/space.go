@@ -19,7 +19,7 @@ type space struct {
 	grants  map[codec.ID]grant
 	members []codec.PeerID // with a grant that no cut has ended, sorted
 	cuts    map[codec.PeerID][]cut
-	flagged map[codec.PeerID]struct{} // authors who signed one version twice
+	flagged map[codec.PeerID]proof // authors who signed one version twice
 	pending []pendingRecord
 
 	writer  writer
@@ -33,6 +33,13 @@ type grant struct {
 	id      codec.ID
 	member  codec.PeerID
 	version uint64
+}
+
+// A proof is what an author cannot deny: two records with one version. The
+// records themselves are kept beside the set, which may have moved on.
+type proof struct {
+	version uint64
+	ids     [2]codec.ID // ascending
 }
 
 // A cut hides what a member wrote above last in the name of grants older than
@@ -73,7 +80,7 @@ func newSpace(block []byte) (*space, error) {
 	}
 	return &space{
 		id: genesis.ID(), genesis: genesis, block: slices.Clone(block),
-		grants: map[codec.ID]grant{}, cuts: map[codec.PeerID][]cut{}, flagged: map[codec.PeerID]struct{}{},
+		grants: map[codec.ID]grant{}, cuts: map[codec.PeerID][]cut{}, flagged: map[codec.PeerID]proof{},
 	}, nil
 }
 
@@ -150,9 +157,12 @@ type fold struct {
 	remove bool
 }
 
-// foldsMax bounds the changes that wait, 33 bytes each: a change and its undoing
-// cost nothing, and a world of many nodes keeps these for every one.
-const foldsMax = 1 << 8
+// Bounds of the changes that wait, 33 bytes each. Where expansions are shared,
+// waiting saves little, and every node of a world would take the memory.
+const (
+	foldsMax       = 1 << 16
+	foldsMaxShared = 1 << 8
+)
 
 // keptBy is a strategy's sketch.
 type keptBy struct {
@@ -180,7 +190,8 @@ func (n *Node) note(sp *space, f fold) {
 	if s.state == nil {
 		return
 	}
-	if s.folds = append(s.folds, f); len(s.folds) >= foldsMax {
+	s.folds = append(s.folds, f)
+	if len(s.folds) >= foldsMax || n.shared != nil && len(s.folds) >= foldsMaxShared {
 		n.fold(sp)
 	}
 }
@@ -196,7 +207,9 @@ func (n *Node) fold(sp *space) {
 			s.state.AddState(e)
 		}
 	}
-	s.folds = s.folds[:0]
+	if s.folds = s.folds[:0]; cap(s.folds) > 2*foldsMaxShared {
+		s.folds = nil
+	}
 }
 
 func (n *Node) expand(sp *space, id *codec.ID) *lthash.State {
