@@ -251,3 +251,71 @@ func TestRestartInMidSession(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be done is answered, with the reason, and nobody is blamed.
+func TestTypedAnswers(t *testing.T) {
+	w := newNet(t, 0)
+	a, b := w.add(1, Config{}, newStore()), w.add(2, Config{Strategies: []string{"riblt"}}, newStore())
+	shared := w.space(a, b)
+	alone := w.space(a)
+	secret := genesis(newAuthor(1))
+	secret.Read = codec.ReadMembers
+	join(t, a, secret)
+	join(t, b, secret)
+	answer := func(peer codec.PeerID, space codec.ID, strategy string) codec.Outcome {
+		t.Helper()
+		take[*codec.SyncEnded](w, a)
+		w.step(a, &codec.SyncNow{Req: 1, Peer: peer, Space: space, Strategy: strategy})
+		w.run(w.now + 1e9)
+		for _, e := range take[*codec.SyncEnded](w, a) {
+			if e.Req == 1 {
+				return e.Outcome
+			}
+		}
+		t.Fatal("no answer")
+		return 0
+	}
+	check := func(got, want codec.Outcome) {
+		t.Helper()
+		if got != want {
+			t.Fatalf("answered %v, want %v", got, want)
+		}
+	}
+	check(answer(b.Peer(), shared, ""), codec.OutcomeLinkDown)
+	w.connect(1, a, b)
+	w.run(w.now + 1e9)
+	check(answer(b.Peer(), shared, ""), codec.OutcomeEqual)
+	check(answer(b.Peer(), shared, "frontier"), codec.OutcomeUnsupported)
+	check(answer(b.Peer(), alone, ""), codec.OutcomeNotAllowed)
+	check(answer(b.Peer(), secret.ID(), ""), codec.OutcomeNotAllowed)
+	check(answer(codec.PeerID{3}, shared, ""), codec.OutcomeLinkDown)
+	if f := w.faults(); f != nil {
+		t.Fatal(f)
+	}
+}
+
+// More sessions at once than a peer runs: some hear that it is busy, all spaces
+// are in sync in the end.
+func TestManySpaces(t *testing.T) {
+	w := newNet(t, 50)
+	a, b := w.add(1, Config{}, newStore()), w.add(2, Config{}, newStore())
+	var spaces []codec.ID
+	for i := range 40 {
+		n, other := a, b
+		if i%2 == 0 {
+			n, other = b, a
+		}
+		spaces = append(spaces, w.space(n, other))
+		w.step(n, puts(spaces[i], 0, 20))
+	}
+	w.connect(1, a, b)
+	w.run(w.now + 60e9)
+	for i, space := range spaces {
+		if a.Count(space) != 20 || b.Count(space) != 20 {
+			t.Fatalf("space %d: %d and %d records", i, a.Count(space), b.Count(space))
+		}
+	}
+	if f := w.faults(); f != nil {
+		t.Fatal(f)
+	}
+}

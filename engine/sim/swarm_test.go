@@ -66,7 +66,7 @@ func drawScenario(seed uint64) string {
 	}
 	for range rng.IntN(4) {
 		at := 500 + rng.IntN(8000)
-		say("[[fault]]\nat = \"%dms\"\nuntil = \"%dms\"", at, at+200+rng.IntN(15000))
+		say("[[fault]]\nat = \"%dms\"\nuntil = \"%dms\"", at, at+6000+rng.IntN(10000))
 		switch pick("partition", "crash", "pause", "clock", "store", "leave") {
 		case "partition":
 			say("kind = \"partition\"\nnodes = [%d]\none_way = %t", rng.IntN(nodes), rng.IntN(2) == 0)
@@ -77,7 +77,7 @@ func drawScenario(seed uint64) string {
 		case "clock":
 			say("kind = \"clock\"\ncount = 1\nshift = \"%ds\"\ndrift = %.3f", rng.IntN(200_000)-100_000, 0.1*rng.Float64()-0.05)
 		case "store":
-			say("kind = \"store\"\ncount = 1\ncommit = %d", 1+rng.IntN(20))
+			say("kind = \"store\"\ncount = 1\ncommit = %d", 1+rng.IntN(3)) // before it is mended
 		case "leave":
 			say("kind = \"leave\"\ncount = 1")
 		}

@@ -384,7 +384,10 @@ func (s *Syncer) endSession(ss *session, outcome codec.Outcome, tell bool) {
 		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{Session: ss.number, Outcome: outcome})
 	}
 	if outcome != codec.OutcomeEqual && outcome != codec.OutcomeFinished {
-		ch.nextSync = earlier(ch.nextSync, s.nextInterval(ch.link.peer))
+		ch.lastSync = s.now
+		if ch.nextSync <= s.now { // its time came while the session ran
+			ch.nextSync = s.nextInterval(ch.link.peer)
+		}
 	}
 	if ss.mine() {
 		ss.report.Outcome, ss.report.ElapsedNs = outcome, s.now-ss.began

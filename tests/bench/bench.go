@@ -15,7 +15,8 @@ var measurements = []measurement{
 	{"world_records_per_s", worldRecords},
 	{"world_bytes_per_node_record", worldMemory},
 	{"kernel", kernelRate},
-	{"ingest_ratio", ingest},
+	{"ingest_ratio_single", ingest("ingest_ratio_single", 1, 1024)},
+	{"ingest_ratio_batch", ingest("ingest_ratio_batch", 256, 16)},
 	{"pebble", pebbleRate},
 }
 

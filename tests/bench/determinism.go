@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/sim"
 	"github.com/intersubjective/rapprochement/engine/sim/disks"
 )
@@ -23,6 +24,7 @@ type variant struct {
 	binary string
 	procs  int
 	store  string
+	flags  []string
 }
 
 // determinism runs every seed in fresh processes and compares the audit hashes.
@@ -38,11 +40,11 @@ func determinism(flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	variants := []variant{
-		{"gomaxprocs=1", self, 1, "memory"}, {"gomaxprocs=2", self, 2, "memory"}, {"gomaxprocs=8", self, 8, "memory"},
-		{"pebble", self, 2, "pebble"},
+		{"gomaxprocs=1", self, 1, "memory", nil}, {"gomaxprocs=2", self, 2, "memory", nil}, {"gomaxprocs=8", self, 8, "memory", nil},
+		{"pebble", self, 2, "pebble", nil}, {"restored", self, 2, "memory", []string{"-restore"}},
 	}
 	if *race != "" {
-		variants = append(variants, variant{"race", *race, 2, "memory"})
+		variants = append(variants, variant{"race", *race, 2, "memory", nil})
 	}
 	return compareSeeds(variants, *first, *seeds, *batch, *jobs)
 }
@@ -114,7 +116,8 @@ func (l *seedLine) print() {
 // audits runs the seeds in a process and returns their hashes, or why there are
 // none.
 func (v *variant) audits(first uint64, count int) []string {
-	cmd := exec.Command(v.binary, "audit", "-seed", fmt.Sprint(first), "-count", fmt.Sprint(count), "-store", v.store)
+	args := append([]string{"audit", "-seed", fmt.Sprint(first), "-count", fmt.Sprint(count), "-store", v.store}, v.flags...)
+	cmd := exec.Command(v.binary, args...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", v.procs))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -136,6 +139,7 @@ func audit(flags *flag.FlagSet, args []string) error {
 	seed := flags.Uint64("seed", 1, "the first seed")
 	count := flags.Int("count", 1, "how many seeds, one after the other")
 	kind := flags.String("store", "memory", "memory, or pebble on simulated disks")
+	restore := flags.Bool("restore", false, "stop at half time, and go on in a world restored from its snapshot")
 	show := flags.Bool("show", false, "print the scenario of the seed instead of running it")
 	_ = flags.Parse(args) // exits by itself
 	for i := range *count {
@@ -144,20 +148,53 @@ func audit(flags *flag.FlagSet, args []string) error {
 			fmt.Println(text)
 			continue
 		}
-		p, err := compile(text)
+		hash, err := auditOf(text, *kind, *restore)
 		if err != nil {
 			return fmt.Errorf("seed %d: %w\n%s", *seed+uint64(i), err, text)
 		}
-		var stores sim.Stores
-		if *kind == "pebble" {
-			stores = disks.New()
-		}
-		w, err := sim.NewWorld(p, stores)
-		if err != nil {
-			return err
-		}
-		w.Run(p.Duration, 0)
-		fmt.Println(*seed+uint64(i), w.Audit())
+		fmt.Println(*seed+uint64(i), hash)
 	}
 	return nil
+}
+
+// auditOf runs a scenario to its end and returns the audit hash.
+func auditOf(text, kind string, restore bool) (hash codec.ID, err error) {
+	open := func(o sim.Origin) (*sim.Driver, error) {
+		if kind == "pebble" {
+			return sim.OpenDriver(o, disks.New())
+		}
+		return sim.OpenDriver(o, nil)
+	}
+	p, err := compile(text)
+	if err != nil {
+		return hash, err
+	}
+	d, err := open(sim.Origin{Scenario: text})
+	if err != nil {
+		return hash, err
+	}
+	if restore {
+		if d, err = restored(d, p.Duration/8, open); err != nil {
+			return hash, err
+		}
+	}
+	d.World.Run(p.Duration, 0)
+	return d.Audit(), nil
+}
+
+// restored runs a world until a time and returns another one made from its
+// snapshot.
+func restored(d *sim.Driver, until int64, open func(sim.Origin) (*sim.Driver, error)) (*sim.Driver, error) {
+	if _, err := d.Do(&codec.RunWorld{Until: until}); err != nil {
+		return nil, err
+	}
+	answer, err := d.Do(&codec.GetSnapshot{})
+	if err != nil {
+		return nil, err
+	}
+	var o sim.Origin
+	if err := codec.Unmarshal("snapshot", answer.(*codec.WorldSnapshot).Bytes, &o); err != nil {
+		return nil, err
+	}
+	return open(o)
 }
