@@ -28,7 +28,8 @@ const (
 	EfExported     EffectKind = 19
 )
 
-// Send carries a frame to the other end of a link. The host may lose it.
+// Send carries a frame to the other end of a link. The host may lose it, but not
+// change its bytes: the node may have to send them again.
 type Send struct {
 	_     struct{} `cbor:",toarray"`
 	Link  uint64

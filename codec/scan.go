@@ -74,15 +74,20 @@ func (s *scanner) fail(field, detail string, args ...any) *FormatError {
 
 // head reads a major type and its argument, refusing every longer spelling.
 func (s *scanner) head() (major byte, arg uint64, err *FormatError) {
+	if s.pos < len(s.data) && s.data[s.pos]&31 < 24 { // most heads are one byte
+		b := s.data[s.pos]
+		s.pos++
+		return b >> 5, uint64(b & 31), nil
+	}
+	return s.longHead()
+}
+
+func (s *scanner) longHead() (major byte, arg uint64, err *FormatError) {
 	if s.pos >= len(s.data) {
 		return 0, 0, s.fail("item", "input ends here")
 	}
 	b := s.data[s.pos]
 	major, info := b>>5, b&31
-	if info < 24 {
-		s.pos++
-		return major, uint64(info), nil
-	}
 	if info > 27 {
 		return 0, 0, s.fail("length", "indefinite or reserved length (byte 0x%02x)", b)
 	}

@@ -276,7 +276,7 @@ func (n *Node) Step(now codec.Now, events ...codec.Event) ([]codec.Effect, error
 		return nil, &EventError{0, fmt.Errorf("%w from %d to %d", ErrTime, n.now.Mono, now.Mono)}
 	}
 	n.now = now
-	n.sync.Begin(now.Mono)
+	n.sync.Begin(now.Mono, onlyFrame(events))
 	var refused error
 	for i, ev := range events {
 		if err := n.handle(ev); err != nil {
@@ -297,6 +297,14 @@ func (n *Node) Step(now codec.Now, events ...codec.Event) ([]codec.Effect, error
 		n.chain(events)
 	}
 	return n.effects, refused
+}
+
+func onlyFrame(events []codec.Event) bool {
+	if len(events) != 1 {
+		return false
+	}
+	_, is := events[0].(*codec.Frame)
+	return is
 }
 
 func (n *Node) storeFailed() []codec.Effect {

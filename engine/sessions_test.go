@@ -319,3 +319,58 @@ func TestManySpaces(t *testing.T) {
 		t.Fatal(f)
 	}
 }
+
+// A node far behind gets the records once, not once from every peer, and one that
+// promises much and gives nothing does not keep it from the others for long.
+func TestCatchUpFromOnePeer(t *testing.T) {
+	for _, liar := range []bool{false, true} {
+		w := newNet(t, 0)
+		cfg := Config{TimeoutNs: 5e9}
+		behind := w.add(9, cfg, newStore())
+		var others []*Node
+		space := w.space(behind)
+		block := behind.spaces[space].block
+		var records []byte
+		for i := range byte(3) {
+			n := w.add(1+i, cfg, newStore())
+			w.step(n, &codec.JoinSpace{Genesis: block})
+			if i == 0 {
+				for k := range 3 {
+					w.step(n, puts(space, 4000*k, 4000))
+				}
+				for _, e := range find[*codec.Exported](w.step(n, &codec.Export{Space: space})) {
+					records = append(records, e.Envelopes...)
+				}
+			}
+			for from := 0; i > 0 && from < len(records); { // events are bounded
+				to := from
+				for to < len(records) && to-from < 3<<20 {
+					size, err := codec.ScanItem(records[to:])
+					if err != nil {
+						t.Fatal(err)
+					}
+					to += size
+				}
+				w.step(n, &codec.Import{Space: space, Envelopes: records[from:to]})
+				from = to
+			}
+			others = append(others, n)
+		}
+		for i, n := range others {
+			w.connect(uint64(i+1), n, behind)
+			if liar && i == 0 { // it falls silent when it is believed
+				w.run(w.now + 90e6)
+				if behind.Count(space) > 10_000 {
+					t.Fatal("it was not silent soon enough")
+				}
+				delete(w.nodes, n.Peer())
+				delete(w.wake, n.Peer())
+			}
+		}
+		w.run(w.now + 60e9)
+		c := behind.Counters()
+		if behind.Count(space) != 12_000 || c.Duplicate > 2000 {
+			t.Fatalf("liar %t: %d records, %d of them twice", liar, behind.Count(space), c.Duplicate)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,8 +28,10 @@ func TestSwarm(t *testing.T) {
 		w := run(t, text)
 		r := w.Result()
 		wrong := ""
+		// A store may fail after its repair was due, and cut the world in two.
+		down := slices.ContainsFunc(w.nodes, func(n *simNode) bool { return n.node == nil })
 		switch {
-		case r.ConvergedAt < 0:
+		case r.ConvergedAt < 0 && !down:
 			wrong = fmt.Sprintf("did not converge: %d records, %d held by %d nodes", r.Records, r.Held, r.Nodes)
 		case r.Faults != 0 || r.Equivocations != 0:
 			wrong = fmt.Sprintf("%d faults, %d equivocations among honest nodes", r.Faults, r.Equivocations)

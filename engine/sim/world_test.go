@@ -49,6 +49,11 @@ func TestMeshConverges(t *testing.T) {
 	if r.ConvergedAt < 0 || r.Held != 100*1000 {
 		t.Fatalf("not converged: %+v", r)
 	}
+	// A healed partition is where every link has the same to say. 0.6 duplicates
+	// and 650 bytes per record that was missing when this was written.
+	if u := r.Totals.Useful; r.Totals.Duplicate > u*8/10 || r.Totals.BytesOut > u*750 {
+		t.Errorf("%d records cost %d duplicates and %d bytes", u, r.Totals.Duplicate, r.Totals.BytesOut)
+	}
 	if again := run(t, mesh).Result(); again.Audit != r.Audit {
 		t.Fatalf("audit %s, then %s", r.Audit, again.Audit)
 	}

@@ -23,6 +23,7 @@ type link struct {
 	nextOpen int64
 	upAt     int64
 	control  []message // waiting to leave, in order
+	wakeAt   int64     // when it has something to do next, 0 for never
 	turn     int       // which channel fills the next frame first
 	faults   int
 	closing  bool // it is down, or a HangUp has been asked for

@@ -21,6 +21,7 @@ func (s *Syncer) Frame(id uint64, data []byte) bool {
 	if l == nil {
 		return false
 	}
+	s.only = l
 	if l.closing {
 		return true // the host has been asked to hang up
 	}
@@ -30,6 +31,7 @@ func (s *Syncer) Frame(id uint64, data []byte) bool {
 		s.fault(l, codec.FaultFrame, err.Error())
 		return true
 	}
+	l.t.heard()
 	if !l.t.acknowledged(s.now, &head) {
 		s.fault(l, codec.FaultFrame, "acknowledges a frame that was never sent")
 		return true

@@ -134,8 +134,20 @@ func (s *Syncer) onOpen(l *link, m *codec.Open) error {
 		refuse(codec.OutcomeBusy)
 		return nil
 	}
+	if ours := s.host.Count(ch.space.id); m.Count > ours+wantedMax && !s.mayCatchUp(ch) {
+		refuse(codec.OutcomeBusy)
+		return nil
+	}
 	s.accept(ch, st, number, m)
 	return nil
+}
+
+// mayCatchUp reports whether a session may bring very many records: a node far
+// behind gets them from one peer at a time, or every peer would bring them all.
+// Who takes too long has to share the turn.
+func (s *Syncer) mayCatchUp(ch *channel) bool {
+	c := ch.space.catchUp
+	return c == nil || c.ch == ch || s.now >= c.began+s.cfg.TimeoutNs
 }
 
 func (l *link) openSessions() (n int) {
@@ -161,6 +173,9 @@ func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *cod
 	}
 	ss := &session{ch: ch, number: number, strategy: st, view: view, began: s.now, progress: s.now}
 	ch.session = ss
+	if m.Count > view.Count()+wantedMax {
+		ch.space.catchUp = ss
+	}
 	var out reconcile.Out
 	ss.run = st.Accept(view, reconcile.Peer{Count: m.Count}, &out)
 	s.apply(ss, &out)
@@ -199,7 +214,7 @@ func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 		return
 	}
 	if out.Done && ss.mine() {
-		ss.decided, ss.want = true, s.wanting(ss.ch, out.Want)
+		ss.decided, ss.want = true, s.wanting(ss, out.Want)
 		ss.partial = len(ss.want) < len(out.Want)
 	}
 }
@@ -222,11 +237,21 @@ func (s *Syncer) giving(ch *channel, shorts []uint64) []uint64 {
 	return shorts[n:]
 }
 
-// wanting is what a session asks for: what nobody else has been asked for.
-func (s *Syncer) wanting(ch *channel, shorts []uint64) []uint64 {
-	want := make([]uint64, 0, len(shorts))
+// wanting is what a session asks for: what nobody else has been asked for. Where
+// another link pushes, that one has its chance first.
+func (s *Syncer) wanting(ss *session, shorts []uint64) []uint64 {
+	ch, want := ss.ch, make([]uint64, 0, len(shorts))
+	if len(shorts) > wantedMax {
+		if !s.mayCatchUp(ch) {
+			return want // the next session finds what is still missing then
+		}
+		ch.space.catchUp = ss
+		return append(want, shorts...)
+	}
 	for _, short := range shorts {
-		if s.missing(ch, short) {
+		if !ch.eager && len(ch.space.wanted) < wantedMax {
+			s.announced(ch, short)
+		} else if s.missing(ch, short) {
 			want = append(want, short)
 		}
 	}
@@ -379,6 +404,9 @@ func (s *Syncer) endSession(ss *session, outcome codec.Outcome, tell bool) {
 	}
 	ch := ss.ch
 	ch.session = nil
+	if ch.space.catchUp == ss {
+		ch.space.catchUp = nil
+	}
 	ss.view.Close()
 	if tell {
 		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{Session: ss.number, Outcome: outcome})

@@ -92,6 +92,8 @@ type Host interface {
 	Records(space codec.ID, short uint64, dst []*codec.Record) []*codec.Record
 	// Summary is the fingerprint and size of the space's set now.
 	Summary(space codec.ID) (codec.ID, uint64)
+	// Count is the number of records in the space's set.
+	Count(space codec.ID) uint64
 	// Pin opens a view for a strategy. The caller closes it.
 	Pin(space codec.ID, strategy reconcile.Strategy) View
 	// Emit hands an effect to the host of the node.
@@ -129,6 +131,11 @@ type Syncer struct {
 	spaces []*space
 	batch  batchCache
 	body   []byte // scratch of the frame being filled
+
+	// Most steps are a frame that concerns only the link it came on: the other
+	// links then have nothing to say, and their wakes stay what they were.
+	many bool  // the step may concern any link
+	only *link // else this one
 }
 
 // New makes a syncer. The seed drives jitter only.
@@ -150,6 +157,7 @@ type space struct {
 	probe    int        // trailing zeros of short ids that may prune
 	waiting  []deadline // for announced records to come by themselves
 	asking   []deadline // for answers
+	catchUp  *session   // in which this node gets more than can be shared out
 }
 
 // wanted is a record that somebody has and this node lacks.
@@ -187,8 +195,18 @@ func (s *Syncer) jitter(d int64) int64 {
 }
 
 // Begin starts a step at a monotonic time. The first nanosecond counts as the
-// second one: a time of 0 means never.
-func (s *Syncer) Begin(now int64) { s.now = max(now, 1) }
+// second one: a time of 0 means never. frame says that the step's only event is
+// a frame.
+func (s *Syncer) Begin(now int64, frame bool) { s.now, s.many, s.only = max(now, 1), !frame, nil }
+
+// concerned calls fn with the links that the step may have changed, in order.
+func (s *Syncer) concerned(fn func(*link)) {
+	for _, l := range s.links {
+		if s.many || l == s.only {
+			fn(l)
+		}
+	}
+}
 
 // SpaceJoined announces a space on every link.
 func (s *Syncer) SpaceJoined(id codec.ID) {
@@ -210,6 +228,7 @@ func (s *Syncer) SpaceLeft(id codec.ID) {
 
 // ReadersChanged looks again at which peers may know of a space.
 func (s *Syncer) ReadersChanged(id codec.ID) {
+	s.many = true
 	for _, l := range s.links {
 		if ch := l.channel(id); ch == nil {
 			s.offer(l, []codec.ID{id})
@@ -238,6 +257,7 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 	if sp == nil {
 		return
 	}
+	s.many = true
 	sp.fresh++
 	if w := sp.wanted[short]; w != nil {
 		delete(sp.wanted, short)
@@ -269,6 +289,7 @@ func (s *Syncer) Want(id codec.ID, short uint64, link uint64) {
 	}
 	for _, ch := range sp.channels {
 		if ch.active() && (link == 0 || ch.link.id == link) {
+			s.many = true
 			ch.wants = append(ch.wants, short)
 			return
 		}
@@ -281,11 +302,20 @@ func (s *Syncer) Want(id codec.ID, short uint64, link uint64) {
 // End finishes a step: it does what is due and lets every link say what it has
 // to say.
 func (s *Syncer) End() {
+	s.concerned(s.schedule)
 	if at := s.NextWake(); at != 0 && at <= s.now {
+		s.many = true
 		s.wake()
 	}
-	for _, l := range s.links {
-		s.pump(l)
+	s.concerned(s.pump)
+	s.concerned(s.schedule)
+}
+
+// schedule notes when a link has something to do next.
+func (s *Syncer) schedule(l *link) {
+	l.wakeAt = l.t.wake()
+	for _, ch := range l.channels {
+		l.wakeAt = earlier(l.wakeAt, s.channelWake(ch))
 	}
 }
 
@@ -306,10 +336,7 @@ func (s *Syncer) wake() {
 func (s *Syncer) NextWake() int64 {
 	var at int64
 	for _, l := range s.links {
-		at = earlier(at, l.t.wake())
-		for _, ch := range l.channels {
-			at = earlier(at, s.channelWake(ch))
-		}
+		at = earlier(at, l.wakeAt)
 	}
 	for _, sp := range s.spaces {
 		for _, queue := range [][]deadline{sp.waiting, sp.asking} {

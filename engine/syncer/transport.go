@@ -104,6 +104,11 @@ func (t *transport) room() int {
 	return min(t.window, t.credit) - t.flying
 }
 
+// heard notes a sign of life: a path that has healed must not wait for the end of
+// a long time-out. One that is dead in our direction only costs a frame every few
+// round trips.
+func (t *transport) heard() { t.backoff = min(t.backoff, 2) }
+
 // stalled reports that nothing has arrived on the other side for a time-out.
 func (t *transport) stalled() bool { return t.backoff > 0 }
 
@@ -120,9 +125,9 @@ func (t *transport) rto() int64 {
 // one has arrived: a round trip and a quarter for reordering.
 func (t *transport) lossAfter() int64 { return t.srtt + max(t.srtt/4, 2*t.rttvar, 1e6) }
 
-// send registers a new frame of messages, copying them, and returns its bytes.
+// send registers a new frame of messages and returns its bytes.
 func (t *transport) send(now int64, count int, body []byte, carries []carried) []byte {
-	t.inFlight = append(t.inFlight, sent{seq: t.next, body: slices.Clone(body), count: count, carries: carries})
+	t.inFlight = append(t.inFlight, sent{seq: t.next, body: body, count: count, carries: carries})
 	t.next++
 	t.flying += len(body) + frameOverhead
 	return t.transmit(now, &t.inFlight[len(t.inFlight)-1])
@@ -133,8 +138,10 @@ func (t *transport) transmit(now int64, f *sent) []byte {
 	f.at, f.order = now, t.order
 	f.tries++
 	t.repeated = t.repeated || f.tries > 1
-	dst := make([]byte, 0, len(f.body)+24+codec.GapsMax/8)
-	return codec.AppendFrame(dst, t.head(f.seq), f.count, f.body)
+	head := t.head(f.seq)
+	frame := codec.AppendFrame(make([]byte, 0, len(f.body)+24+len(head.Gaps)), head, f.count, f.body)
+	f.body = frame[len(frame)-len(f.body):] // what it was is scratch, or an older frame
+	return frame
 }
 
 // ack returns a frame that only acknowledges.

@@ -107,10 +107,14 @@ func (r *responder) Receive(payload []byte, out *reconcile.Out) error {
 	if size <= 0 || size != len(payload) || n == 0 || n > MaxCells {
 		return fmt.Errorf("%w: riblt: request of %d bytes", reconcile.ErrPayload, len(payload))
 	}
-	// A request costs us cells: no more per request than were paid for before.
-	r.send(int(min(n, uint64(4*r.sent+4096))), out)
+	r.send(int(min(n, uint64(grant(r.sent)))), out)
 	return nil
 }
+
+// grant is how many cells one request may ask for after so many: cells cost more
+// than requests, so no more than a few times what has been paid for. Both sides
+// know it, or the initiator would wait for cells that never come.
+func grant(sent int) int { return 4*sent + 4096 }
 
 // Open implements reconcile.Strategy.
 func (Strategy) Open(view reconcile.View, _ reconcile.Peer, out *reconcile.Out) reconcile.Session {
@@ -146,10 +150,10 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 	switch got := s.decoder.Received(); {
 	case s.decoder.Done():
 		s.decide(out)
-	case s.decoder.Inconsistent() || got > s.limit:
+	case s.decoder.Inconsistent() || got >= s.limit:
 		out.Fallback = true
 	case got >= s.expect:
-		want := max(s.decoder.Want(), 8)
+		want := min(max(s.decoder.Want(), 8), grant(got), MaxCells-got)
 		s.expect = got + want
 		out.Payloads = append(out.Payloads, binary.AppendUvarint(nil, uint64(want)))
 	}
