@@ -52,7 +52,7 @@ enum {
 /* Outcome says how a session ended. */
 enum {
   RAP_OUTCOME_EQUAL = 1, /* the sets were equal from the start */
-  RAP_OUTCOME_FINISHED = 2, /* everything missing was exchanged */
+  RAP_OUTCOME_FINISHED = 2, /* what was missing was exchanged, or has been asked of another peer */
   RAP_OUTCOME_SUPERSEDED = 3, /* the other side's session for the same space won */
   RAP_OUTCOME_TIMED_OUT = 4,
   RAP_OUTCOME_LINK_DOWN = 5,

@@ -132,7 +132,7 @@ type Outcome uint64
 
 const (
 	OutcomeEqual       Outcome = 1 // the sets were equal from the start
-	OutcomeFinished    Outcome = 2 // everything missing was exchanged
+	OutcomeFinished    Outcome = 2 // what was missing was exchanged, or has been asked of another peer
 	OutcomeSuperseded  Outcome = 3 // the other side's session for the same space won
 	OutcomeTimedOut    Outcome = 4
 	OutcomeLinkDown    Outcome = 5

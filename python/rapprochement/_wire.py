@@ -117,7 +117,7 @@ class Outcome(IntEnum):
 
     #: the sets were equal from the start
     EQUAL = 1
-    #: everything missing was exchanged
+    #: what was missing was exchanged, or has been asked of another peer
     FINISHED = 2
     #: the other side's session for the same space won
     SUPERSEDED = 3
@@ -1167,7 +1167,9 @@ class Import(Event):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Send(Effect):
-    """Send carries a frame to the other end of a link. The host may lose it."""
+    """Send carries a frame to the other end of a link. The host may lose it, but not change its
+    bytes: the node may have to send them again.
+    """
 
     link: int = 0
     bytes: bytes = b""
