@@ -145,13 +145,14 @@ sample = "1s"
 `
 
 // scalePlan spreads the records over as many writers as there are, one after
-// the other, at 50 records a second.
+// the other, over about twenty seconds.
 func scalePlan(nodes, records int, seed uint64) (*sim.Plan, error) {
 	writers := min(nodes, records)
 	for records%writers != 0 {
 		writers--
 	}
-	return compile(fmt.Sprintf(scaleScenario, seed, nodes, writers, records/writers, writers*20))
+	perSecond := max(50, records/20)
+	return compile(fmt.Sprintf(scaleScenario, seed, nodes, writers, records/writers, writers*1000/perSecond))
 }
 
 func scale(flags *flag.FlagSet, args []string) error {
@@ -173,6 +174,7 @@ func runScale(nodes, records int, seed uint64) error {
 	if err != nil {
 		return err
 	}
+	progress("%d nodes and %d links are open", nodes, len(p.Links))
 	for !w.Over() {
 		w.Run(w.Now()+5e9, 0)
 		r := w.Result()
