@@ -4,7 +4,7 @@
 //	go run ./tests/bench bench                        every figure
 //	go run ./tests/bench bench -only world            those whose name starts so
 //	go run ./tests/bench scale -nodes 1000 -records 1000
-//	go run ./tests/bench determinism -seeds 1000 -race /tmp/bench-race
+//	go run ./tests/bench determinism -seeds 1000 -race out/bench-race
 //
 // It reads clocks and starts processes, so it stands outside the deterministic
 // core.
