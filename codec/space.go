@@ -1,6 +1,10 @@
 package codec
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+
+	"github.com/dchest/siphash"
+)
 
 // WritePolicy says who may write into a space.
 type WritePolicy uint64
@@ -149,6 +153,14 @@ func ShortID(salt *Salt, id *ID) uint64 {
 	a := le64(id[0:]) ^ le64(salt[0:])
 	b := le64(id[8:]) ^ le64(salt[8:])
 	return mix64(a + mix64(b+mix64(le64(id[16:])+mix64(le64(id[24:])+shortIDConst))))
+}
+
+// RegisterID is the 64-bit name of a register within a space: SipHash-2-4, keyed
+// by the salt, of the author's 32 bytes and the key. Two registers may share
+// one; that costs bytes, never correctness.
+func RegisterID(salt *Salt, author *PeerID, key Key) uint64 {
+	b := append(append(make([]byte, 0, 128), author[:]...), key...)
+	return siphash.Hash(le64(salt[0:]), le64(salt[8:]), b)
 }
 
 const shortIDConst = 0x9e3779b97f4a7c15

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -140,6 +141,7 @@ type recordItem struct {
 	CID      string  `json:"cid"`
 	Salt     string  `json:"salt"`
 	ShortID  string  `json:"short_id"` // with that salt, eight bytes little-endian
+	Register string  `json:"register_id"`
 	Message  string  `json:"signing_message"`
 	Sig      string  `json:"signature"`
 	Value    *string `json:"value"`
@@ -250,15 +252,13 @@ func idBytes(id ID) []byte { return id[:] }
 
 func vectorOf(r namedRecord, salt Salt) recordItem {
 	m := r.SigningMessage()
-	short := make([]byte, 8)
-	for i, n := 0, ShortID(&salt, &r.ID); i < 8; i, n = i+1, n>>8 {
-		short[i] = byte(n)
-	}
+	little := func(n uint64) string { return hex.EncodeToString(binary.LittleEndian.AppendUint64(nil, n)) }
 	item := recordItem{
 		Name: r.name, Seed: strings.Repeat(hex.EncodeToString([]byte{r.seed}), 32), Author: r.Author.String(),
 		Header: hex.EncodeToString(r.Raw), ID: hex.EncodeToString(r.ID[:]), CID: r.ID.String(),
-		Salt: hex.EncodeToString(salt[:]), ShortID: hex.EncodeToString(short),
-		Message: hex.EncodeToString(m[:]), Sig: hex.EncodeToString(r.Sig[:]),
+		Salt: hex.EncodeToString(salt[:]), ShortID: little(ShortID(&salt, &r.ID)),
+		Register: little(RegisterID(&salt, &r.Author, r.Key)),
+		Message:  hex.EncodeToString(m[:]), Sig: hex.EncodeToString(r.Sig[:]),
 		Envelope: hex.EncodeToString(r.AppendEnvelope(nil)), Describe: Describe(r.Record),
 	}
 	if r.Codec != CodecNone && !r.IsBlob() {

@@ -283,13 +283,13 @@ func (n *Node) place(sp *space, rec *codec.Record, short uint64) bool {
 		n.remove(sp, same)
 	}
 	n.store.Insert(rec, short)
-	n.noteAdded(sp, short, &rec.ID)
+	n.noteAdded(sp, rec, short)
 	return true
 }
 
 func (n *Node) remove(sp *space, ref store.Ref) {
 	rec := n.store.Load(sp.id, ref)
-	n.noteRemoved(sp, sp.short(&rec.ID), &rec.ID)
+	n.noteRemoved(sp, rec)
 	n.store.Remove(sp.id, ref)
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/intersubjective/rapprochement/codec"
-	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/sign"
 	"github.com/intersubjective/rapprochement/engine/store"
 	"github.com/intersubjective/rapprochement/engine/syncer"
@@ -623,12 +622,12 @@ func (n *Node) Summary(id codec.ID) (codec.ID, uint64) { return n.fingerprint(n.
 func (n *Node) Count(id codec.ID) uint64 { return n.store.Count(id) }
 
 // Pin implements syncer.Host.
-func (n *Node) Pin(id codec.ID, st reconcile.Strategy) syncer.View {
+func (n *Node) Pin(id codec.ID) syncer.View {
 	sp := n.spaces[id]
-	v := &view{node: n, space: sp, pin: n.store.Pin(id)}
+	v := &view{node: n, space: sp, pin: n.store.Pin(id), changes: sp.summary.changes}
 	v.summary, _ = n.fingerprint(sp)
-	if k := n.keptFor(sp, st); k != nil {
-		v.kept = k.Pin()
+	for _, k := range sp.summary.kept {
+		v.kept = append(v.kept, pinnedBy{k.strategy, k.Pin()})
 	}
 	return v
 }

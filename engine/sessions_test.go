@@ -17,8 +17,8 @@ type blind struct {
 	hint   bool
 }
 
-func (b blind) Name() string                       { return b.name }
-func (b blind) NewKept(*codec.Salt) reconcile.Kept { return nil }
+func (b blind) Name() string                          { return b.name }
+func (b blind) NewKept(reconcile.View) reconcile.Kept { return nil }
 func (b blind) Receive([]byte, *reconcile.Out) error {
 	return fmt.Errorf("%w: blind", reconcile.ErrPayload)
 }

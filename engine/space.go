@@ -150,6 +150,7 @@ type summary struct {
 	digest   codec.ID
 	fresh    bool // digest is that of state and there are no folds
 	kept     []keptBy
+	changes  uint64 // counts the changes of the set since this boot
 }
 
 type fold struct {
@@ -170,22 +171,36 @@ type keptBy struct {
 	reconcile.Kept
 }
 
-func (n *Node) noteAdded(sp *space, short uint64, id *codec.ID) {
-	n.note(sp, fold{id: *id})
-	for i := range sp.summary.kept {
-		sp.summary.kept[i].Add(short)
+func (sp *space) item(rec *codec.Record, short uint64) reconcile.Item {
+	return reconcile.Item{
+		Short: short, ID: rec.ID, Version: rec.Version, Time: rec.Time,
+		Key: codec.RegisterID(&sp.genesis.Salt, &rec.Author, rec.Key),
 	}
 }
 
-func (n *Node) noteRemoved(sp *space, short uint64, id *codec.ID) {
-	n.note(sp, fold{id: *id, remove: true})
-	for i := range sp.summary.kept {
-		sp.summary.kept[i].Remove(short)
+func (n *Node) noteAdded(sp *space, rec *codec.Record, short uint64) {
+	n.note(sp, fold{id: rec.ID})
+	if len(sp.summary.kept) > 0 {
+		item := sp.item(rec, short)
+		for _, k := range sp.summary.kept {
+			k.Add(&item)
+		}
+	}
+}
+
+func (n *Node) noteRemoved(sp *space, rec *codec.Record) {
+	n.note(sp, fold{id: rec.ID, remove: true})
+	if len(sp.summary.kept) > 0 {
+		item := sp.item(rec, sp.short(&rec.ID))
+		for _, k := range sp.summary.kept {
+			k.Remove(&item)
+		}
 	}
 }
 
 func (n *Node) note(sp *space, f fold) {
 	s := &sp.summary
+	s.changes++
 	s.fresh = false
 	if s.state == nil {
 		return
@@ -274,44 +289,60 @@ func (n *Node) saveSummary(sp *space) {
 	log.TrimChanges(sp.id, seq)
 }
 
-// keptFor returns the summary that a strategy keeps for a space, made from the
-// set when it is first asked for; nil for strategies that keep none.
-func (n *Node) keptFor(sp *space, st reconcile.Strategy) reconcile.Kept {
-	for i := range sp.summary.kept {
-		if k := &sp.summary.kept[i]; k.strategy == st.Name() {
-			return k.Kept
-		}
-	}
-	k := st.NewKept(&sp.genesis.Salt)
-	if k == nil {
-		return nil
-	}
-	pin := n.store.Pin(sp.id)
-	defer pin.Close()
-	pin.Each(func(_ store.Ref, short uint64, _ *codec.ID) bool {
-		k.Add(short)
-		return true
-	})
-	sp.summary.kept = append(sp.summary.kept, keptBy{st.Name(), k})
-	return k
-}
-
 // view is a pinned set for one session.
 type view struct {
 	node    *Node
 	space   *space
 	pin     store.Pin
 	summary codec.ID
-	kept    reconcile.Kept
+	changes uint64 // of the set when it was pinned
+	kept    []pinnedBy
 	refs    []store.Ref
+}
+
+// pinnedBy is a strategy's sketch as it was when the session began.
+type pinnedBy struct {
+	strategy string
+	reconcile.Pinned
+}
+
+// Kept makes a summary that nobody has asked for before, and leaves it to later
+// sessions unless the set has moved on meanwhile.
+func (v *view) Kept(st reconcile.Strategy) reconcile.Pinned {
+	for _, k := range v.kept {
+		if k.strategy == st.Name() {
+			return k.Pinned
+		}
+	}
+	k := st.NewKept(v)
+	if k == nil {
+		return nil
+	}
+	if s := &v.space.summary; s.changes == v.changes {
+		s.kept = append(s.kept, keptBy{st.Name(), k})
+	}
+	pinned := k.Pin()
+	v.kept = append(v.kept, pinnedBy{st.Name(), pinned})
+	return pinned
 }
 
 func (v *view) Count() uint64     { return v.pin.Len() }
 func (v *view) Summary() codec.ID { return v.summary }
 func (v *view) Salt() *codec.Salt { return &v.space.genesis.Salt }
-func (v *view) Close()            { v.pin.Close() }
 
-func (v *view) Kept() reconcile.Kept { return v.kept }
+func (v *view) Close() {
+	for _, k := range v.kept {
+		k.Close()
+	}
+	v.pin.Close()
+}
+
+func (v *view) Items(fn func(item *reconcile.Item) bool) {
+	v.pin.Each(func(ref store.Ref, short uint64, _ *codec.ID) bool {
+		item := v.space.item(v.pin.Load(ref), short)
+		return fn(&item)
+	})
+}
 
 func (v *view) Each(fn func(short uint64, id *codec.ID) bool) {
 	v.pin.Each(func(_ store.Ref, short uint64, id *codec.ID) bool { return fn(short, id) })

@@ -31,8 +31,16 @@ var ErrPayload = errors.New("reconcile: bad payload")
 // share a frame, and a lost one is cheap to send again.
 const PayloadMax = 32 << 10
 
-// A View is one scope's set as it was when the session began. Records are named
-// by their 64-bit short ids.
+// An Item is one record of a set, as strategies see it.
+type Item struct {
+	Short   uint64    // salted hash of the id, codec.ShortID
+	ID      codec.ID  // of the record
+	Key     uint64    // salted hash of (author, key), codec.RegisterID: names the register
+	Version uint64    // the author's number of the record
+	Time    codec.HLC // the author's claim
+}
+
+// A View is one scope's set as it was when the session began.
 type View interface {
 	// Count is the number of records.
 	Count() uint64
@@ -40,6 +48,9 @@ type View interface {
 	Salt() *codec.Salt
 	// Each calls fn for every record in no particular order.
 	Each(fn func(short uint64, id *codec.ID) bool)
+	// Items does the same with all that an Item says. It may have to load the
+	// records. The item is good until fn returns.
+	Items(fn func(item *Item) bool)
 	// Has reports whether a record of that short id is in the set.
 	Has(short uint64) bool
 	// Authors calls fn for every author in bytewise order with the highest
@@ -47,19 +58,24 @@ type View interface {
 	Authors(fn func(author codec.PeerID, highest uint64) bool)
 	// Above calls fn with the short ids of an author's records above a version.
 	Above(author codec.PeerID, version uint64, fn func(short uint64) bool)
-	// Kept returns the strategy's own summary as it was when the session began,
-	// nil for strategies that keep none.
-	Kept() Kept
+	// Kept returns what a strategy keeps of the set, as it was when the session
+	// began; it is made now if there was none. Nil for strategies that keep
+	// nothing.
+	Kept(st Strategy) Pinned
 }
 
 // A Kept summary is what a strategy maintains beside the store, so that a
 // session costs nothing that depends on the size of the set.
 type Kept interface {
-	Add(short uint64)
-	Remove(short uint64)
-	// Pin returns a copy that later changes do not touch.
-	Pin() Kept
+	Add(item *Item)
+	Remove(item *Item)
+	// Pin returns the summary as it is now; later changes do not touch it. It is
+	// cheap, as every session pins every summary of its space.
+	Pin() Pinned
 }
+
+// A Pinned summary belongs to one session, and is closed once.
+type Pinned interface{ Close() }
 
 // Peer is what the other side said about its set when the session began.
 type Peer struct {
@@ -97,9 +113,8 @@ type Session interface {
 type Strategy interface {
 	// Name is the strategy's name on the wire, at most 32 bytes.
 	Name() string
-	// NewKept returns an empty summary for a space, nil if the strategy keeps
-	// none.
-	NewKept(salt *codec.Salt) Kept
+	// NewKept returns the summary of a set, nil if the strategy keeps none.
+	NewKept(view View) Kept
 	// Open starts the initiator's side. It may send payloads at once.
 	Open(view View, peer Peer, out *Out) Session
 	// Accept starts the responder's side, for an initiator whose set differs.

@@ -79,7 +79,7 @@ func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy 
 // open starts a session as initiator.
 func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, follows bool) {
 	l := ch.link
-	view := s.host.Pin(ch.space.id, st)
+	view := s.host.Pin(ch.space.id)
 	ss := &session{
 		ch: ch, number: l.nextOpen, strategy: st, view: view, began: s.now, progress: s.now, follows: follows,
 		report: codec.SyncEnded{Req: req, Peer: l.peer.id, Space: ch.space.id, Strategy: st.Name(), Rounds: 1},
@@ -161,7 +161,7 @@ func (l *link) openSessions() (n int) {
 
 // accept starts a session as responder, or closes it where the sets are equal.
 func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *codec.Open) {
-	view := s.host.Pin(ch.space.id, st)
+	view := s.host.Pin(ch.space.id)
 	if s.compared(ch, m.Count, m.Summary, view.Count(), view.Summary()) {
 		ch.lag = 0
 		s.synced(ch, true)

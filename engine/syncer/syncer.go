@@ -94,8 +94,8 @@ type Host interface {
 	Summary(space codec.ID) (codec.ID, uint64)
 	// Count is the number of records in the space's set.
 	Count(space codec.ID) uint64
-	// Pin opens a view for a strategy. The caller closes it.
-	Pin(space codec.ID, strategy reconcile.Strategy) View
+	// Pin opens a view for a session. The caller closes it.
+	Pin(space codec.ID) View
 	// Emit hands an effect to the host of the node.
 	Emit(effect codec.Effect)
 	// SavePeer keeps what AddPeer said; a nil value forgets it.

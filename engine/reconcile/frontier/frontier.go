@@ -22,7 +22,7 @@ func (Strategy) Name() string { return "frontier" }
 func (Strategy) Hint() {}
 
 // NewKept implements reconcile.Strategy: the store's author index is enough.
-func (Strategy) NewKept(*codec.Salt) reconcile.Kept { return nil }
+func (Strategy) NewKept(reconcile.View) reconcile.Kept { return nil }
 
 // A payload is a byte that says whether more follow, then (author, version) in
 // order of authors, the version as a varint.

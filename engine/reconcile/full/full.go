@@ -20,7 +20,7 @@ type Strategy struct{}
 func (Strategy) Name() string { return reconcile.FullName }
 
 // NewKept implements reconcile.Strategy: there is nothing to keep.
-func (Strategy) NewKept(*codec.Salt) reconcile.Kept { return nil }
+func (Strategy) NewKept(reconcile.View) reconcile.Kept { return nil }
 
 // Open implements reconcile.Strategy.
 func (Strategy) Open(view reconcile.View, peer reconcile.Peer, _ *reconcile.Out) reconcile.Session {

@@ -17,6 +17,7 @@ func Run(t *testing.T, st, fallback reconcile.Strategy) {
 	}
 	t.Run("sets", func(t *testing.T) { sets(t, st) })
 	t.Run("equal shorts", func(t *testing.T) { equalShorts(t, st, fallback) })
+	t.Run("updates", func(t *testing.T) { updates(t, st, fallback) })
 	t.Run("writers", func(t *testing.T) { writers(t, st, fallback) })
 	t.Run("same bytes", func(t *testing.T) { sameBytes(t, st) })
 	t.Run("hostile", func(t *testing.T) {
@@ -122,6 +123,34 @@ func equalShorts(t *testing.T, st, fallback reconcile.Strategy) {
 	}
 }
 
+// updates: both sides hold other versions of some keys, and keys that the other
+// lacks. Only the newest versions are left in the end, on both sides.
+func updates(t *testing.T, st, fallback reconcile.Strategy) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		base, next := numbers(0, 1+rng.IntN(400)), uint64(20_000)
+		left, right := NewRegisters(st, base...), NewRegisters(st, base...)
+		newest := map[uint64]Record{}
+		for range rng.IntN(2 * len(base)) {
+			next++
+			r := Update(base[rng.IntN(len(base))], next)
+			if rng.IntN(5) == 0 {
+				r = NewRecord(next)
+			}
+			[]*Set{left, right}[rng.IntN(2)].Add(r)
+			newest[r.Key] = r
+		}
+		if err := settle(st, fallback, left, right, func() {}); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for _, r := range newest { // unordered: every one is checked
+			if !left.Holds(r) {
+				t.Fatalf("seed %d: the newest version of %x is lost", seed, r.Key)
+			}
+		}
+	}
+}
+
 // writers: both sides change while the session runs. It ends, on what it was
 // pinned to, and a quiet one finds the rest.
 func writers(t *testing.T, st, fallback reconcile.Strategy) {
@@ -151,6 +180,8 @@ func sameBytes(t *testing.T, st reconcile.Strategy) {
 	transcript := func() (all []byte) {
 		left, right := shape{50, 400, 60}.make(st)
 		a, b := left.Pin(), right.Pin()
+		defer a.Close()
+		defer b.Close()
 		var toB, toA reconcile.Out
 		session := st.Open(a, reconcile.Peer{Count: b.Count()}, &toB)
 		st.Accept(b, reconcile.Peer{Count: a.Count()}, &toA)
@@ -180,6 +211,8 @@ func Hostile(t testing.TB, st reconcile.Strategy, seed uint64, data []byte) {
 	s := shape{rng.IntN(60), rng.IntN(60), rng.IntN(60)}
 	left, right := s.make(st)
 	a, b := left.Pin(), right.Pin()
+	defer a.Close()
+	defer b.Close()
 	lie := func(honest uint64) uint64 { return []uint64{honest, 0, 1, 1 << 20, 1 << 63, ^uint64(0)}[rng.IntN(6)] }
 	var toB, toA reconcile.Out
 	sides := []reconcile.Session{

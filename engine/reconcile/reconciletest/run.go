@@ -26,6 +26,8 @@ const overheadMax = 100_000
 func Session(st reconcile.Strategy, initiator, responder *Set, between func()) (Cost, error) {
 	var cost Cost
 	a, b := initiator.Pin(), responder.Pin()
+	defer a.Close()
+	defer b.Close()
 	var toB, toA reconcile.Out
 	left := st.Open(a, reconcile.Peer{Count: b.Count()}, &toB)
 	right := st.Accept(b, reconcile.Peer{Count: a.Count()}, &toA)

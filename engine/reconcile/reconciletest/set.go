@@ -15,12 +15,10 @@ import (
 // Salt is the salt of every set in the suite.
 var Salt = codec.Salt{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 
-// A Record is what strategies see of one.
+// A Record is what strategies see of one, and whose it is.
 type Record struct {
-	ID      codec.ID
-	Short   uint64
-	Author  codec.PeerID
-	Version uint64
+	reconcile.Item
+	Author codec.PeerID
 }
 
 // NewRecord is the record of that number: everybody's number 7 is the same.
@@ -33,7 +31,16 @@ func NewRecord(n uint64) Record {
 	rec.Short = codec.ShortID(&Salt, &rec.ID)
 	rec.Author = codec.PeerID{byte(n % 16), 1}
 	rec.Version = n + 1
+	rec.Time = codec.NewHLC(1_700_000_000_000+int64(n), 0)
+	rec.Key = r.Uint64()
 	return rec
+}
+
+// Update is a newer version of r: another record of the same register.
+func Update(r Record, n uint64) Record {
+	newer := NewRecord(n)
+	newer.Author, newer.Key, newer.Version = r.Author, r.Key, r.Version+n<<16
+	return newer
 }
 
 // Twin is another record of r's short id. Nobody can make one, as ids are hashes;
@@ -63,28 +70,58 @@ type Set struct {
 	records map[codec.ID]Record
 	named   map[uint64][]Record // by short id, each by id
 	kept    reconcile.Kept
+	changes int
+	newest  map[uint64]Record // by key, where only the newest version stays; else nil
 }
 
-// NewSet returns a set of records for a strategy.
+// NewSet returns a set of records for a strategy. Half of them are there when
+// the summary is made, the others are added to it.
 func NewSet(st reconcile.Strategy, records ...Record) *Set {
-	s := &Set{records: map[codec.ID]Record{}, named: map[uint64][]Record{}, kept: st.NewKept(&Salt)}
-	for _, r := range records {
+	s := &Set{records: map[codec.ID]Record{}, named: map[uint64][]Record{}}
+	for i, r := range records {
+		if i == len(records)/2 {
+			s.kept = st.NewKept(s.Pin())
+		}
 		s.Add(r)
 	}
 	return s
 }
 
-// Add inserts a record that may be there already.
+// NewRegisters returns a set that keeps the highest version of each key alone,
+// as spaces of current versions do.
+func NewRegisters(st reconcile.Strategy, records ...Record) *Set {
+	s := NewSet(st)
+	s.newest = map[uint64]Record{}
+	for i, r := range records {
+		if i == len(records)/2 {
+			s.kept = st.NewKept(s.Pin())
+		}
+		s.Add(r)
+	}
+	return s
+}
+
+// Add inserts a record that may be there already, or may be outdated.
 func (s *Set) Add(r Record) {
 	if _, held := s.records[r.ID]; held {
 		return
+	}
+	if s.newest != nil {
+		old, known := s.newest[r.Key]
+		if known && old.Version >= r.Version {
+			return
+		}
+		if s.newest[r.Key] = r; known {
+			s.Remove(old)
+		}
 	}
 	s.records[r.ID] = r
 	list := append(s.named[r.Short], r)
 	slices.SortFunc(list, byID)
 	s.named[r.Short] = list
+	s.changes++
 	if s.kept != nil {
-		s.kept.Add(r.Short)
+		s.kept.Add(&r.Item)
 	}
 }
 
@@ -95,9 +132,16 @@ func (s *Set) Remove(r Record) {
 	}
 	delete(s.records, r.ID)
 	s.named[r.Short] = slices.DeleteFunc(s.named[r.Short], func(x Record) bool { return x.ID == r.ID })
+	s.changes++
 	if s.kept != nil {
-		s.kept.Remove(r.Short)
+		s.kept.Remove(&r.Item)
 	}
+}
+
+// Holds reports whether a record is in the set.
+func (s *Set) Holds(r Record) bool {
+	_, held := s.records[r.ID]
+	return held
 }
 
 // Equal reports whether two sets hold the same records.
@@ -123,7 +167,7 @@ func (s *Set) sorted() []Record {
 
 // Pin returns a view that later changes do not touch.
 func (s *Set) Pin() *View {
-	v := &View{records: s.sorted(), shorts: map[uint64]struct{}{}}
+	v := &View{records: s.sorted(), shorts: map[uint64]struct{}{}, set: s, changes: s.changes}
 	for _, r := range v.records {
 		v.shorts[r.Short] = struct{}{}
 	}
@@ -137,7 +181,41 @@ func (s *Set) Pin() *View {
 type View struct {
 	records []Record
 	shorts  map[uint64]struct{}
-	kept    reconcile.Kept
+	set     *Set
+	changes int
+	kept    reconcile.Pinned
+}
+
+// Kept implements reconcile.View, as a node does.
+func (v *View) Kept(st reconcile.Strategy) reconcile.Pinned {
+	if v.kept == nil {
+		k := st.NewKept(v)
+		if k == nil {
+			return nil
+		}
+		if v.changes == v.set.changes {
+			v.set.kept = k
+		}
+		v.kept = k.Pin()
+	}
+	return v.kept
+}
+
+// Close ends the session that the view was for.
+func (v *View) Close() {
+	if v.kept != nil {
+		v.kept.Close()
+	}
+}
+
+// Items implements reconcile.View.
+func (v *View) Items(fn func(item *reconcile.Item) bool) {
+	for i := range v.records {
+		item := v.records[i].Item
+		if !fn(&item) {
+			return
+		}
+	}
 }
 
 // Count implements reconcile.View.
@@ -145,9 +223,6 @@ func (v *View) Count() uint64 { return uint64(len(v.records)) }
 
 // Salt implements reconcile.View.
 func (v *View) Salt() *codec.Salt { return &Salt }
-
-// Kept implements reconcile.View.
-func (v *View) Kept() reconcile.Kept { return v.kept }
 
 // Has implements reconcile.View.
 func (v *View) Has(short uint64) bool {

@@ -3,6 +3,7 @@ package riblt
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
@@ -31,29 +32,37 @@ func (Strategy) Name() string { return "riblt" }
 // kept is the sketch that all sessions of a space share.
 type kept struct{ *Sketch }
 
-func (k kept) Pin() reconcile.Kept { return kept{k.Clone(k.cells())} }
+func (k kept) Add(item *reconcile.Item)    { k.Sketch.Add(item.Short) }
+func (k kept) Remove(item *reconcile.Item) { k.Sketch.Remove(item.Short) }
+func (k kept) Pin() reconcile.Pinned       { return pinned{k.Clone(len(k.Cells()))} }
 
-func (k kept) cells() int { return len(k.Cells()) }
+// pinned is a session's own copy.
+type pinned struct{ *Sketch }
+
+func (pinned) Close() {}
 
 func checkSalt(salt *codec.Salt) uint64 { return binary.LittleEndian.Uint64(salt[8:]) }
 
 // NewKept implements reconcile.Strategy.
-func (Strategy) NewKept(salt *codec.Salt) reconcile.Kept {
-	s, err := New(checkSalt(salt), keptCells)
+func (Strategy) NewKept(view reconcile.View) reconcile.Kept {
+	s, err := Build(checkSalt(view.Salt()), keptCells, shorts(view))
 	if err != nil {
 		panic(err) // unreachable: a constant size
 	}
 	return kept{s}
 }
 
+func shorts(view reconcile.View) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		view.Each(func(short uint64, _ *codec.ID) bool { return yield(short) })
+	}
+}
+
 // cells returns a pinned sketch's cells [lo,hi), growing it from the pinned set.
 func cells(view reconcile.View, lo, hi int) ([]Cell, error) {
-	s := view.Kept().(kept).Sketch
+	s := view.Kept(Strategy{}).(pinned).Sketch
 	if hi > len(s.Cells()) {
-		err := s.Grow(min(max(hi, 2*len(s.Cells())), MaxCells), func(yield func(uint64) bool) {
-			view.Each(func(short uint64, _ *codec.ID) bool { return yield(short) })
-		})
-		if err != nil {
+		if err := s.Grow(min(max(hi, 2*len(s.Cells())), MaxCells), shorts(view)); err != nil {
 			return nil, err
 		}
 	}
