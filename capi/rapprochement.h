@@ -2,7 +2,7 @@
  *
  * rapprochement.h: the engine as a C library.
  *
- * A host opens a machine ("node", "world", "tool", or one of the test kinds)
+ * A host opens a machine ("node", "world", "compare", "tool", or one of the test kinds)
  * and drives it: bytes that describe events go in, bytes that describe effects
  * come out. Both are CBOR sequences (RFC 8742); what they may say is the
  * vocabulary's business and grows there, so these functions stay as they are.

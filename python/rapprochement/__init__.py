@@ -69,6 +69,7 @@ from ._wire import (
     WritePolicy,
 )
 from .cbor import Effect, Event
+from .comparison import compare
 from .errors import RapprochementError
 from .identity import IdentityError
 from .metrics import Result
@@ -146,5 +147,6 @@ __all__ = [
     "World",
     "WorldNode",
     "WritePolicy",
+    "compare",
     "identity",
 ]

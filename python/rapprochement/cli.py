@@ -96,6 +96,22 @@ Examples:
 
 {_EXIT_CODES}"""
 
+_COMPARE = f"""\
+Two nodes hold two sets that differ, and meet. For every strategy, workload, network and
+size: what finding the difference costs, and how long it takes. Medians over the seeds; a
+star marks what nothing else beats in both bytes and time. "rapprochement compare --list"
+explains workloads and networks. Several strategies joined by + take over from each
+other. In bytes everything but the records counts, both ways; the ratio is of all bytes to
+the canonical size of the missing records.
+
+Examples:
+  rapprochement compare
+  rapprochement compare --strategies riblt,frontier+riblt,full --workloads updates,recent
+  rapprochement compare --networks lan,satellite --records 1M --differ 10,1k --out out/compare
+  rapprochement compare --own notes.space --differ 100     (of Node.export_space)
+
+{_EXIT_CODES}"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit code."""
@@ -145,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.add_argument("name", nargs="?", metavar="NAME", help="print the text of this one")
     _sweep_options(command("sweep", _sweep, "run a scenario with many seeds and changes", _SWEEP))
+    _compare_options(
+        command("compare", _compare, "measure reconciliation strategies side by side", _COMPARE)
+    )
     command("version", _version, "print the versions of the package and the engine", _EXIT_CODES)
     return parser
 
@@ -197,6 +216,28 @@ def _sweep_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each run")
     parser.add_argument("--no-cache", action="store_true", help="compute everything again")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    def names(flag: str, default: str, text: str) -> None:
+        parser.add_argument(flag, default=default, metavar="A,B", help=f"{text} (default: {default})")
+
+    parser.add_argument(
+        "--strategies", metavar="A,B", help="what to compare (default: everything but full)"
+    )
+    names("--workloads", "uniform,updates", "how the sets differ")
+    names("--networks", "wan", "what the link is like")
+    names("--records", "10k", "how many records both hold")
+    names("--differ", "10,100,1k", "how many records one of them lacks")
+    parser.add_argument("--seeds", default="1-3", metavar="A-B", help="the seeds (default: 1-3)")
+    parser.add_argument(
+        "--own", type=Path, metavar="FILE",
+        help="an export of a space: draw the difference from its records",
+    )  # fmt: skip
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each run")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="draw pictures into this directory")
+    parser.add_argument("--list", action="store_true", help="list what can be named, and stop")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
@@ -512,6 +553,93 @@ def _print_sweep(runs: Any, by: list[str]) -> None:
     for key, group in runs.groupby(by, sort=False):
         medians = [f"{group[column].astype(float).median():.4g}" for column in _SWEPT]
         table.add_row(*map(str, key), str(len(group)), str(int(group["converged"].sum())), *medians)
+    _console().print(table)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from . import comparison
+
+    if options.list:
+        return _list_choices(comparison.choices())
+    known = [name for name in comparison.strategies() if name != "full"]
+    table = comparison.compare(
+        _names(options.strategies) or known,
+        ["records"] if options.own else _names(options.workloads),
+        _names(options.networks),
+        records=[_number(n) for n in _names(options.records)],
+        differ=[_number(d) for d in _names(options.differ)],
+        seeds=_range(options.seeds),
+        own=options.own,
+        progress=not options.no_progress,
+    )
+    if options.csv:
+        table.to_csv(options.csv, index=False)
+        _say(f"written: {options.csv}")
+    if options.out:
+        from . import plot_comparison
+
+        _say("written: " + ", ".join(map(str, plot_comparison.save(table, options.out))))
+    _print_compared(comparison.summary(table))
+    return CONVERGED if table["converged"].all() else NOT_CONVERGED
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _number(text: str) -> int:
+    """A count like 1000, 10k or 1M."""
+    factor = {"k": 1000, "M": 1_000_000}.get(text[-1:], 1)
+    digits = text if factor == 1 else text[:-1]
+    if not digits.isdigit():
+        raise ValueError(f"{text!r} is no count: want 1000, 10k or 1M")
+    return int(digits) * factor
+
+
+def _list_choices(choices: Mapping[str, Mapping[str, str]]) -> int:
+    from . import comparison
+
+    print("strategies\n  " + ", ".join(comparison.strategies()))
+    for kind, names in choices.items():
+        print(kind)
+        for name, about in names.items():
+            print(textwrap.fill(about, 88, initial_indent=f"  {name:11}", subsequent_indent=" " * 13))
+    return 0
+
+
+#: What a comparison's table shows: a heading, a column of the summary and its format.
+_COMPARED: list[tuple[str, str, Callable[[float], str]]] = [
+    ("bytes", "overhead", "{:,.0f}".format),
+    ("B/record", "per_difference", "{:,.1f}".format),
+    ("ratio", "sync_ratio", "{:.3f}".format),
+    ("rounds", "rounds", "{:g}".format),
+    ("time s", "elapsed_s", "{:.3f}".format),
+    ("p99 s", "elapsed_p99_s", "{:.3f}".format),
+    ("CPU ms", "initiator_s", lambda s: f"{s * 1e3:,.1f}"),
+    ("resp. ms", "responder_s", lambda s: f"{s * 1e3:,.1f}"),
+    ("cold ms", "cold_s", lambda s: f"{s * 1e3:,.1f}"),
+    ("kept kB", "kept_bytes", lambda b: f"{b / 1e3:,.0f}"),
+]
+
+
+def _print_compared(rows: Any) -> None:
+    """A section for each situation, a row for each strategy."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title="medians over the seeds", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("strategy", no_wrap=True)
+    for name, _, _ in _COMPARED:
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, group in rows.groupby(["workload", "network", "records", "differ"], sort=False):
+        table.add_row(f"[bold]{key[0]}[/], {key[1]}, n = {key[2]:,}, d = {key[3]:,}")
+        for _, row in group.iterrows():
+            star = " *" if row["best"] else ""
+            lost = "" if row["converged"] == row["runs"] else f" ({row['converged']:g} converged)"
+            values = [(row[column], form) for _, column, form in _COMPARED]
+            cells = ["–" if value != value else form(value) for value, form in values]
+            table.add_row(f"  {row['strategy']}{star}{lost}", *cells)
+        table.add_section()
     _console().print(table)
 
 

@@ -322,8 +322,7 @@ class Node:
         """Joins the space that `export_space` gave, if need be, and admits its records.
         The answer has the ids of those that were new. Raises `ValueError` for other
         bytes; a record that does not verify is a `BadEventError`."""
-        fields = _loads(_SPACE_FORMAT, data)
-        return self._imported(fields["genesis"], fields["chunks"])
+        return self._imported(*read_space(data))
 
     def _imported(self, genesis: bytes, chunks: list[bytes]) -> wire.Stored:
         space = cbor.sha256(genesis)
@@ -439,6 +438,12 @@ def _id(space: SpaceLike) -> bytes:
 
 def _dumps(format: str, fields: dict[str, Any]) -> bytes:
     return cbor2.dumps({"format": format, "version": _FORMAT_VERSION, **fields}, canonical=True)
+
+
+def read_space(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Genesis and chunks of what `Node.export_space` gave. Raises `ValueError`."""
+    fields = _loads(_SPACE_FORMAT, data)
+    return fields["genesis"], fields["chunks"]
 
 
 def _loads(format: str, data: bytes) -> dict[str, Any]:

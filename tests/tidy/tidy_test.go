@@ -25,8 +25,9 @@ var outside = []string{
 	"engine/store/pebble",           // files and pebble's own goroutines
 	"engine/store/storetest",        // runs only in tests
 	"engine/reconcile/reconciletest",
-	"engine/sim/disks", // pebble stores for worlds
-	"codec/gen",        // a program
+	"engine/sim/compare", // measures real time
+	"engine/sim/disks",   // pebble stores for worlds
+	"codec/gen",          // a program
 }
 
 // A source is one parsed file that is not a test.
@@ -242,7 +243,7 @@ var layers = [][]string{
 	{"engine/syncer", "engine/store/storebench"},
 	{"engine"},
 	{"engine/sim"},
-	{"engine/sim/disks"},
+	{"engine/sim/disks", "engine/sim/compare"},
 	{"capi"},
 }
 
