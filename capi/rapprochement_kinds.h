@@ -36,7 +36,8 @@ enum {
   RAP_EFFECT_EQUIVOCATION = 16,
   RAP_EFFECT_STORE_FAILED = 17,
   RAP_EFFECT_KEY_IN_USE = 18,
-  RAP_EFFECT_EXPORTED = 19
+  RAP_EFFECT_EXPORTED = 19,
+  RAP_EFFECT_ANSWERED = 20
 };
 
 /* FaultKind says what a peer did wrong. */
@@ -101,7 +102,8 @@ enum {
   RAP_EVENT_CUT = 23,
   RAP_EVENT_ACCEPT_LOSS = 24,
   RAP_EVENT_EXPORT = 25,
-  RAP_EVENT_IMPORT = 26
+  RAP_EVENT_IMPORT = 26,
+  RAP_EVENT_ASK = 27
 };
 
 /* MessageKind numbers the messages between nodes. Append-only. A kind that
@@ -116,7 +118,8 @@ enum {
   RAP_MESSAGE_OPEN = 7,
   RAP_MESSAGE_DATA = 8,
   RAP_MESSAGE_CLOSE = 9,
-  RAP_MESSAGE_REFUSE = 10
+  RAP_MESSAGE_REFUSE = 10,
+  RAP_MESSAGE_SERVICE = 11
 };
 
 /* RecordKind says what a record means. Kinds above those named here are kept

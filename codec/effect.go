@@ -26,6 +26,7 @@ const (
 	EfStoreFailed  EffectKind = 17
 	EfKeyInUse     EffectKind = 18
 	EfExported     EffectKind = 19
+	EfAnswered     EffectKind = 20
 )
 
 // Send carries a frame to the other end of a link. The host may lose it, but not
@@ -293,6 +294,16 @@ type Exported struct {
 	More      bool
 }
 
+// Answered is a service's answer to Ask. Error is empty, or says why there is
+// none.
+type Answered struct {
+	_       struct{} `cbor:",toarray"`
+	Req     uint64
+	Service string
+	Body    []byte
+	Error   string
+}
+
 func (*Send) EffectKind() EffectKind         { return EfSend }
 func (*WakeAt) EffectKind() EffectKind       { return EfWakeAt }
 func (*Dial) EffectKind() EffectKind         { return EfDial }
@@ -312,6 +323,7 @@ func (*Equivocation) EffectKind() EffectKind { return EfEquivocation }
 func (*StoreFailed) EffectKind() EffectKind  { return EfStoreFailed }
 func (*KeyInUse) EffectKind() EffectKind     { return EfKeyInUse }
 func (*Exported) EffectKind() EffectKind     { return EfExported }
+func (*Answered) EffectKind() EffectKind     { return EfAnswered }
 
 // NewEffect returns an empty effect of a kind, nil for an unknown one.
 func NewEffect(kind EffectKind) Effect {
@@ -332,5 +344,5 @@ var effectTypes = []func() Effect{
 	func() Effect { return new(Explained) }, func() Effect { return new(Sign) },
 	func() Effect { return new(Replicated) }, func() Effect { return new(Equivocation) },
 	func() Effect { return new(StoreFailed) }, func() Effect { return new(KeyInUse) },
-	func() Effect { return new(Exported) },
+	func() Effect { return new(Exported) }, func() Effect { return new(Answered) },
 }

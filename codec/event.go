@@ -42,6 +42,7 @@ const (
 	EvAcceptLoss  EventKind = 24
 	EvExport      EventKind = 25
 	EvImport      EventKind = 26
+	EvAsk         EventKind = 27
 )
 
 // Wake tells the node that time has passed. Early and repeated wakes do nothing.
@@ -275,6 +276,15 @@ type Import struct {
 	Envelopes []byte
 }
 
+// Ask puts a question to a service of the node. What the bodies say is the
+// service's business. Answered by Answered.
+type Ask struct {
+	_       struct{} `cbor:",toarray"`
+	Req     uint64
+	Service string
+	Body    []byte
+}
+
 func (*Wake) EventKind() EventKind        { return EvWake }
 func (*LinkUp) EventKind() EventKind      { return EvLinkUp }
 func (*LinkDown) EventKind() EventKind    { return EvLinkDown }
@@ -301,6 +311,7 @@ func (*Cut) EventKind() EventKind         { return EvCut }
 func (*AcceptLoss) EventKind() EventKind  { return EvAcceptLoss }
 func (*Export) EventKind() EventKind      { return EvExport }
 func (*Import) EventKind() EventKind      { return EvImport }
+func (*Ask) EventKind() EventKind         { return EvAsk }
 
 // NewEvent returns an empty event of a kind, nil for an unknown one.
 func NewEvent(kind EventKind) Event {
@@ -325,4 +336,5 @@ var eventTypes = []func() Event{
 	func() Event { return new(Signed) }, func() Event { return new(Grant) },
 	func() Event { return new(Cut) }, func() Event { return new(AcceptLoss) },
 	func() Event { return new(Export) }, func() Event { return new(Import) },
+	func() Event { return new(Ask) },
 }

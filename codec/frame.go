@@ -25,6 +25,7 @@ const (
 	MsgData    MessageKind = 8
 	MsgClose   MessageKind = 9
 	MsgRefuse  MessageKind = 10
+	MsgService MessageKind = 11
 )
 
 // FrameHead is a frame without its messages.
@@ -143,6 +144,14 @@ type Refuse struct {
 	Kind MessageKind
 }
 
+// Service carries what a service says to the service of that name at the peer.
+// Who does not run it ignores the message.
+type Service struct {
+	_    struct{} `cbor:",toarray"`
+	Name string
+	Body []byte
+}
+
 // NewMessage returns an empty message of a kind, nil for an unknown one.
 func NewMessage(kind MessageKind) any {
 	if kind == 0 || kind > MessageKind(len(messageTypes)) {
@@ -158,4 +167,5 @@ var messageTypes = []func() any{
 	func() any { return new(Want) }, func() any { return new(Eager) },
 	func() any { return new(Open) }, func() any { return new(Data) },
 	func() any { return new(Close) }, func() any { return new(Refuse) },
+	func() any { return new(Service) },
 }

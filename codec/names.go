@@ -25,6 +25,7 @@ var effectKindNames = []string{
 	17: "store-failed",
 	18: "key-in-use",
 	19: "exported",
+	20: "answered",
 }
 
 // String is the name of the constant, in lower case.
@@ -98,6 +99,7 @@ var eventKindNames = []string{
 	24: "accept-loss",
 	25: "export",
 	26: "import",
+	27: "ask",
 }
 
 // String is the name of the constant, in lower case.
@@ -114,6 +116,7 @@ var messageKindNames = []string{
 	8:  "data",
 	9:  "close",
 	10: "refuse",
+	11: "service",
 }
 
 // String is the name of the constant, in lower case.

@@ -6,10 +6,12 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/presence"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/reconcile/frontier"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
+	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/sign"
 )
 
@@ -48,6 +50,8 @@ type Config struct {
 	// PushAll pushes every record over every link. By default links that bring
 	// duplicates are demoted to announcements.
 	PushAll bool
+	// Services run on the node: "presence".
+	Services []string
 	// NoAudit leaves the audit chain out, for hosts that never compare runs.
 	NoAudit bool
 }
@@ -123,6 +127,19 @@ next:
 			}
 		}
 		return nil, fmt.Errorf("%w: Strategies: %q is unknown, have %v", errConfig, name, StrategyNames())
+	}
+	return list, nil
+}
+
+// newServices makes the services that a configuration names.
+func (c *Config) newServices() (list []service.Service, err error) {
+	for _, name := range c.Services {
+		switch name {
+		case presence.Name:
+			list = append(list, presence.New())
+		default:
+			return nil, fmt.Errorf("%w: Services: %q is unknown, have [%s]", errConfig, name, presence.Name)
+		}
 	}
 	return list, nil
 }

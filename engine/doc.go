@@ -57,9 +57,11 @@
 //	admit.go    what becomes of records: rules, signatures, equivocation, cuts
 //	space.go    spaces, their fingerprint, the views that sessions see
 //	read.go     get, scan, watch, explain, export
+//	services.go the applications on the node
 //	status.go   what a node says of itself; replicas
 //	syncer/     links, live push, sessions
 //	reconcile/  the strategies
+//	service/    what an application sees of the node
 //	store/      where records live
 //	sim/        the world
 package engine

@@ -13,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/sign"
 	"github.com/intersubjective/rapprochement/engine/store"
 	"github.com/intersubjective/rapprochement/engine/syncer"
@@ -54,6 +55,8 @@ type Node struct {
 	refused   []refusal
 	watched   bool
 	closed    bool
+	services  []*running
+	inbox     []letter
 
 	// Scratch of one step.
 	batch    []candidate
@@ -74,6 +77,8 @@ type Observer interface {
 type Options struct {
 	Shared   *Shared
 	Observer Observer
+	// Services run on the node besides those of its configuration.
+	Services []service.Service
 }
 
 // Names of a node's metadata. Ids are in hex, so that keys sort and print.
@@ -126,6 +131,13 @@ func Open(cfg Config, st store.Store, opt Options) (*Node, error) {
 		FrameBytes: cfg.FrameBytes, Announce: !cfg.PushAll,
 	}, n, *n.subSeed())
 	if err := n.restore(); err != nil {
+		return nil, err
+	}
+	services, err := cfg.newServices()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.startServices(append(services, opt.Services...)); err != nil {
 		return nil, err
 	}
 	if err := st.Commit(true); err != nil {
@@ -284,13 +296,18 @@ func (n *Node) Step(now codec.Now, events ...codec.Event) ([]codec.Effect, error
 			break
 		}
 	}
+	n.wakeServices()
 	n.sync.End()
 	n.tellWatches()
+	for n.runServices() {
+		n.sync.End()
+		n.tellWatches()
+	}
 	if err := n.commit(); err != nil {
 		n.failed = err
 		return n.storeFailed(), nil
 	}
-	n.wake.Mono = n.sync.NextWake()
+	n.wake.Mono = n.nextWake()
 	n.emit(&n.wake)
 	if !n.cfg.NoAudit {
 		n.chain(events)
@@ -450,6 +467,8 @@ func (n *Node) handleNetwork(ev codec.Event) error {
 		}
 		n.sync.SyncNow(ev.Req, ev.Peer, ev.Space, ev.Strategy)
 		return nil
+	case *codec.Ask:
+		return n.ask(ev)
 	case *codec.AcceptLoss:
 		n.acceptLoss()
 		n.emit(&codec.Done{Req: ev.Req})
@@ -473,7 +492,7 @@ func (n *Node) linkUp(ev *codec.LinkUp) error {
 	if err := sign.CheckKey(ev.Peer[:]); err != nil {
 		return fmt.Errorf("%w: peer: %v", ErrArgument, err)
 	}
-	if !n.sync.LinkUp(ev.Peer, ev.Link, ev.Dialed) {
+	if !n.sync.LinkUp(ev.Peer, ev.Link, ev.Dialed, ev.Observed) {
 		return fmt.Errorf("%w: %d", ErrLinkInUse, ev.Link)
 	}
 	return nil
@@ -528,6 +547,7 @@ func (n *Node) joinSpace(req uint64, block []byte) error {
 		}
 		n.store.SetMeta(metaSpace+hex.EncodeToString(sp.id[:]), sp.block)
 		n.mustSync = true
+		n.tellServices(service.Joined{Space: sp.id})
 	}
 	n.emit(&codec.SpaceReady{Req: req, Space: sha256.Sum256(block), Genesis: slices.Clone(block)})
 	return nil
@@ -554,6 +574,7 @@ func (n *Node) leaveSpace(ev *codec.LeaveSpace) error {
 		n.store.SetMeta(key, nil)
 	}
 	n.untrack(func(t *replicas) bool { return t.space == sp.id })
+	n.tellServices(service.Left{Space: sp.id})
 	n.store.SetMeta(metaSummary(sp.id), nil)
 	n.store.SetMeta(metaSpace+hex.EncodeToString(sp.id[:]), nil)
 	n.emit(&codec.Done{Req: ev.Req})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/store"
 	"github.com/intersubjective/rapprochement/engine/store/memory"
 )
@@ -41,12 +42,12 @@ func newNet(t *testing.T, loss int) *net {
 		links: map[uint64][2]codec.PeerID{}, delay: 20e6, loss: loss, rng: rand.New(rand.NewPCG(1, 2))}
 }
 
-func (w *net) add(i byte, cfg Config, st store.Store) *Node {
+func (w *net) add(i byte, cfg Config, st store.Store, services ...service.Service) *Node {
 	cfg.Key = [32]byte{i, 1}
 	if cfg.Seed == [32]byte{} {
 		cfg.Seed = [32]byte{i, 2}
 	}
-	n, err := Open(cfg, st, Options{})
+	n, err := Open(cfg, st, Options{Services: services})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/store"
 )
 
@@ -109,7 +110,7 @@ func (n *Node) watch(ev *codec.Watch) error {
 // findWatch returns the space and place of the watch of a number, −1 for none.
 func (n *Node) findWatch(req uint64) (*space, int) {
 	for _, sp := range n.order {
-		if at := slices.IndexFunc(sp.watches, func(w watch) bool { return w.req == req }); at >= 0 {
+		if at := slices.IndexFunc(sp.watches, func(w watch) bool { return w.req == req && w.service == nil }); at >= 0 {
 			return sp, at
 		}
 	}
@@ -175,10 +176,15 @@ func (n *Node) tellWatches() {
 	n.watched = false
 	for _, sp := range n.order {
 		for i := range sp.watches {
-			if w := &sp.watches[i]; len(w.changed) > 0 {
+			w := &sp.watches[i]
+			switch {
+			case len(w.changed) == 0:
+			case w.service != nil:
+				n.deliver(w.service, service.Changed{Space: sp.id, Entries: w.changed})
+			default:
 				n.emit(&codec.Changed{Watch: w.req, Space: sp.id, Entries: w.changed})
-				w.changed = nil
 			}
+			w.changed = nil
 		}
 	}
 }

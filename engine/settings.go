@@ -24,6 +24,7 @@ type Settings struct {
 	SkewNs     int64    `cbor:"skew_ns,omitempty"`
 	FrameBytes int      `cbor:"frame_bytes,omitempty"`
 	PushAll    bool     `cbor:"push_all,omitempty"`
+	Services   []string `cbor:"services,omitempty"`
 	NoAudit    bool     `cbor:"no_audit,omitempty"`
 }
 
@@ -33,7 +34,7 @@ func (c Config) Settings() Settings {
 		Key: c.Key[:], Peer: c.Peer[:], Seed: c.Seed[:], Boot: c.Boot, Durable: c.Durable, Strategies: c.Strategies,
 		IntervalNs: c.IntervalNs, IdleNs: c.IdleNs, TimeoutNs: c.TimeoutNs, PullNs: c.PullNs,
 		AnnounceNs: c.AnnounceNs, DialNs: c.DialNs, SkewNs: c.SkewNs, FrameBytes: c.FrameBytes,
-		PushAll: c.PushAll, NoAudit: c.NoAudit,
+		PushAll: c.PushAll, Services: c.Services, NoAudit: c.NoAudit,
 	}
 }
 
@@ -56,6 +57,6 @@ func (s Settings) Config() (c Config, err error) {
 	c.Boot, c.Durable, c.Strategies = s.Boot, s.Durable, s.Strategies
 	c.IntervalNs, c.IdleNs, c.TimeoutNs, c.PullNs = s.IntervalNs, s.IdleNs, s.TimeoutNs, s.PullNs
 	c.AnnounceNs, c.DialNs, c.SkewNs = s.AnnounceNs, s.DialNs, s.SkewNs
-	c.FrameBytes, c.PushAll, c.NoAudit = s.FrameBytes, s.PushAll, s.NoAudit
+	c.FrameBytes, c.PushAll, c.Services, c.NoAudit = s.FrameBytes, s.PushAll, s.Services, s.NoAudit
 	return c, nil
 }

@@ -66,9 +66,10 @@ func (sp *space) forgetPending(link uint64) {
 	sp.pending = slices.DeleteFunc(sp.pending, func(p pendingRecord) bool { return p.link == link })
 }
 
-// A watch reports changes under a prefix.
+// A watch reports changes under a prefix, to the host or to a service.
 type watch struct {
 	req     uint64
+	service *running // nil for the host
 	prefix  codec.Key
 	changed []codec.Entry
 }

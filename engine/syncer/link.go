@@ -13,6 +13,7 @@ type link struct {
 	id       uint64
 	peer     *peer
 	dialed   bool
+	address  string // as the host sees it
 	t        transport
 	hello    bool // the peer's Hello has come
 	nonce    uint64
@@ -120,7 +121,7 @@ func (ch *channel) announce(at int64, short uint64) {
 // LinkUp starts a link. Two links to one peer are two crossing dials, or a new
 // one that replaces one that died unnoticed: the one dialed by the smaller key
 // stays, of two alike the newer. It returns false for a number in use.
-func (s *Syncer) LinkUp(peerID codec.PeerID, id uint64, dialed bool) bool {
+func (s *Syncer) LinkUp(peerID codec.PeerID, id uint64, dialed bool, address string) bool {
 	at, found := slices.BinarySearchFunc(s.links, id, func(l *link, id uint64) int {
 		return compareUint(l.id, id)
 	})
@@ -128,7 +129,9 @@ func (s *Syncer) LinkUp(peerID codec.PeerID, id uint64, dialed bool) bool {
 		return false
 	}
 	p := s.peer(peerID)
-	l := &link{id: id, peer: p, dialed: dialed, t: newTransport(), nonce: s.rng.Uint64(), nextOpen: 1, upAt: s.now}
+	l := &link{
+		id: id, peer: p, dialed: dialed, address: address, t: newTransport(), nonce: s.rng.Uint64(), nextOpen: 1, upAt: s.now,
+	}
 	s.links = slices.Insert(s.links, at, l)
 	if old := p.link; old != nil {
 		preferred := s.cfg.Self.Compare(peerID) < 0 // we are the smaller key: our dial stays
@@ -187,6 +190,9 @@ func (s *Syncer) closeLink(l *link) {
 	l.control, l.unknown = nil, nil
 	l.t = newTransport()
 	if l.peer.link == l {
+		if l.hello {
+			s.host.PeerDown(l.peer.id)
+		}
 		s.disconnected(l.peer)
 	}
 }
@@ -195,6 +201,42 @@ func (s *Syncer) closeLink(l *link) {
 func (s *Syncer) hangUp(l *link, reason string) {
 	s.closeLink(l)
 	s.host.Emit(&codec.HangUp{Link: l.id, Reason: reason})
+}
+
+// linkTo is the link on which a peer can be spoken to, nil for none.
+func (s *Syncer) linkTo(id codec.PeerID) *link {
+	if at, found := s.findPeer(id); found {
+		if l := s.peers[at].link; l != nil && l.hello && !l.closing {
+			return l
+		}
+	}
+	return nil
+}
+
+// SendService sends what a service says to a connected peer: at once and once as
+// a datagram, else in order with everything else. It returns false for a peer
+// that is not connected.
+func (s *Syncer) SendService(id codec.PeerID, m *codec.Service, datagram bool) bool {
+	l := s.linkTo(id)
+	if l == nil {
+		return false
+	}
+	if !datagram {
+		s.many = true
+		l.say(codec.MsgService, m)
+		return true
+	}
+	bytes := codec.AppendFrame(nil, l.t.head(0), 1, codec.AppendMessage(nil, codec.MsgService, m))
+	s.host.Counters().BytesControl += uint64(len(bytes))
+	s.send(l, bytes)
+	return true
+}
+
+// HangUpPeer gives up the link to a peer, if there is one.
+func (s *Syncer) HangUpPeer(id codec.PeerID, reason string) {
+	if at, found := s.findPeer(id); found && s.peers[at].link != nil && !s.peers[at].link.closing {
+		s.hangUp(s.peers[at].link, reason)
+	}
 }
 
 // offer names spaces to the peer that it may know of. The name can only be

@@ -42,14 +42,37 @@ func (s *Syncer) Frame(id uint64, data []byte) bool {
 	l.t.reached = l.t.reached[:0]
 	if head.Seq != 0 {
 		s.arrived(l, head.Seq, messages)
-	} else if len(messages) > 0 {
-		s.fault(l, codec.FaultFrame, "messages in a frame without number")
+	} else {
+		s.datagrams(l, messages)
 	}
 	if len(l.control) > controlMax {
 		s.fault(l, codec.FaultQuota, "asks for more answers than it takes")
 		s.hangUp(l, "too many answers wait")
 	}
 	return true
+}
+
+// datagrams handles the messages of a frame without number.
+func (s *Syncer) datagrams(l *link, messages []codec.Message) {
+	for _, m := range messages {
+		if m.Kind != codec.MsgService {
+			s.fault(l, codec.FaultFrame, "messages in a frame without number")
+			return
+		}
+		if !l.hello || l.closing {
+			return // it has overtaken the hello, or is late
+		}
+		if err := s.onService(l, m, true); err != nil {
+			s.fault(l, codec.FaultMessage, err.Error())
+		}
+	}
+}
+
+func (s *Syncer) onService(l *link, m codec.Message, datagram bool) error {
+	return decoded(m, func(v *codec.Service) error {
+		s.host.Service(l.peer.id, v, datagram)
+		return nil
+	})
 }
 
 // arrived handles a numbered frame: at once where nothing is missing before it;
@@ -155,6 +178,8 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 		return decoded(m, func(v *codec.Data) error { s.onData(l, v); return nil })
 	case codec.MsgClose:
 		return decoded(m, func(v *codec.Close) error { s.onClose(l, v); return nil })
+	case codec.MsgService:
+		return s.onService(l, m, false)
 	case codec.MsgRefuse:
 		return nil // nothing is sent that needs an answer of a newer kind
 	}
@@ -183,6 +208,7 @@ func (s *Syncer) onHello(l *link, h *codec.Hello) error {
 	}
 	l.hello, l.theirs = true, *h
 	l.t.credit = int(min(h.Window, windowMax))
+	s.host.PeerUp(l.peer.id, l.address, l.dialed)
 	s.match(l)
 	return nil
 }

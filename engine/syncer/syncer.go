@@ -111,6 +111,11 @@ type Host interface {
 	Reached(space codec.ID, short uint64, peer codec.PeerID)
 	// Counters are the node's accounts.
 	Counters() *codec.Counters
+	// PeerUp says that a peer can be spoken to, PeerDown that it no longer can.
+	PeerUp(peer codec.PeerID, address string, dialed bool)
+	PeerDown(peer codec.PeerID)
+	// Service hands on what a peer's service says.
+	Service(peer codec.PeerID, message *codec.Service, datagram bool)
 }
 
 // A View is a pinned set that must be closed.

@@ -12,6 +12,8 @@ from . import identity
 from ._wire import (
     AcceptLoss,
     AddPeer,
+    Answered,
+    Ask,
     Changed,
     Codec,
     Counters,
@@ -80,6 +82,8 @@ from .world import FrameInFlight, World, WorldNode
 __all__ = [
     "AcceptLoss",
     "AddPeer",
+    "Answered",
+    "Ask",
     "Changed",
     "Codec",
     "Counters",

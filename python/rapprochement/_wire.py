@@ -93,6 +93,7 @@ class EffectKind(IntEnum):
     STORE_FAILED = 17
     KEY_IN_USE = 18
     EXPORTED = 19
+    ANSWERED = 20
 
 
 class FaultKind(IntEnum):
@@ -181,6 +182,7 @@ class EventKind(IntEnum):
     ACCEPT_LOSS = 24
     EXPORT = 25
     IMPORT = 26
+    ASK = 27
 
 
 class MessageKind(IntEnum):
@@ -198,6 +200,7 @@ class MessageKind(IntEnum):
     DATA = 8
     CLOSE = 9
     REFUSE = 10
+    SERVICE = 11
 
 
 class RecordKind(IntEnum):
@@ -1166,6 +1169,27 @@ class Import(Event):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Ask(Event):
+    """Ask puts a question to a service of the node. What the bodies say is the service's
+    business. Answered by Answered.
+    """
+
+    req: int = 0
+    service: str = ""
+    body: bytes = b""
+    KIND: ClassVar[EventKind] = EventKind.ASK
+    _types: ClassVar[tuple[type, ...]] = (_int, _str, _bytes)
+    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+        ("req", "req", _str),
+        ("service", "service", cbor.show_text),
+        ("body", "body", cbor.show_bytes),
+    )
+
+    def _pack(self) -> list:
+        return [self.req, self.service, self.body]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Send(Effect):
     """Send carries a frame to the other end of a link. The host may lose it, but not change its
     bytes: the node may have to send them again.
@@ -1620,6 +1644,27 @@ class Exported(Effect):
 
     def _pack(self) -> list:
         return [self.req, self.space, self.genesis, self.envelopes, self.more]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answered(Effect):
+    """Answered is a service's answer to Ask. Error is empty, or says why there is none."""
+
+    req: int = 0
+    service: str = ""
+    body: bytes = b""
+    error: str = ""
+    KIND: ClassVar[EffectKind] = EffectKind.ANSWERED
+    _types: ClassVar[tuple[type, ...]] = (_int, _str, _bytes, _str)
+    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+        ("req", "req", _str),
+        ("service", "service", cbor.show_text),
+        ("body", "body", cbor.show_bytes),
+        ("error", "error", cbor.show_text),
+    )
+
+    def _pack(self) -> list:
+        return [self.req, self.service, self.body, self.error]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -2096,6 +2141,7 @@ EVENTS: dict[int, type[Event]] = {
     24: AcceptLoss,
     25: Export,
     26: Import,
+    27: Ask,
 }
 
 
@@ -2120,6 +2166,7 @@ EFFECTS: dict[int, type[Effect]] = {
     17: StoreFailed,
     18: KeyInUse,
     19: Exported,
+    20: Answered,
 }
 
 

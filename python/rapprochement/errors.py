@@ -27,6 +27,7 @@ __all__ = [
     "MuslError",
     "PoisonedError",
     "RapprochementError",
+    "ServiceError",
     "StoreFailedError",
 ]
 
@@ -49,6 +50,10 @@ class LibraryVersionError(LibraryError):
 
 class MuslError(LibraryError):
     """This Python runs on musl libc, where the library cannot work."""
+
+
+class ServiceError(RapprochementError):
+    """A service on a node has no answer to a question; the text is the service's."""
 
 
 class EngineError(RapprochementError):

@@ -15,21 +15,28 @@ from . import cbor, identity
 from ._keys import KeyLike, key_of
 from ._native import Handle
 from .cbor import Effect, Event
-from .errors import ClosedError, EngineError, RapprochementError
+from .errors import ClosedError, EngineError, RapprochementError, ServiceError
 
 __all__ = ["Node", "Now", "SpaceLike", "put_entries"]
 
 #: What `Node` takes besides its own arguments; ``engine.Config`` describes them.
 SETTINGS = (
     *("peer", "strategies", "interval_ns", "idle_ns", "timeout_ns", "pull_ns", "announce_ns"),
-    *("dial_ns", "skew_ns", "frame_bytes", "push_all", "no_audit"),
+    *("dial_ns", "skew_ns", "frame_bytes", "push_all", "services", "no_audit"),
 )
 
 _NODE_FORMAT, _SPACE_FORMAT, _FORMAT_VERSION = "rapprochement node", "rapprochement space", 1
 
 #: The effects that answer a request.
 A = TypeVar(
-    "A", wire.Done, wire.SpaceReady, wire.Stored, wire.Entries, wire.Explained, wire.Status
+    "A",
+    wire.Done,
+    wire.SpaceReady,
+    wire.Stored,
+    wire.Entries,
+    wire.Explained,
+    wire.Status,
+    wire.Answered,
 )
 
 
@@ -73,7 +80,8 @@ class Node:
     - ``durable``: whether a step returns only when a power loss cannot undo it
     - ``clock``: where time comes from when `step` is not told
     - settings: strategies (list of names), interval_ns, idle_ns, timeout_ns, pull_ns,
-      announce_ns, dial_ns, skew_ns, frame_bytes, push_all, no_audit, and peer: the public
+      announce_ns, dial_ns, skew_ns, frame_bytes, push_all, services (list of names, see
+      docs/services.md), no_audit, and peer: the public
       key of a node without ``key``, whose host signs (`Sign`, `Signed`)
 
     Keys are texts like ``"rtt/a"``, of which each part is a component, or tuples of
@@ -298,6 +306,20 @@ class Node:
         """The chain of 64-bit hashes over everything that entered and left so far."""
         self._check()
         return int(self._handle.columns(b"audit")["audit"][0])
+
+    # --- services ---
+
+    def ask(self, service: str, question: Any = None) -> Any:
+        """Puts a question to a service of this node and gives its answer. Both are what
+        CBOR can hold; what they mean is the service's business: for "presence",
+        ``ask("presence", {"say": "hello"})``. Raises `ServiceError` with the service's
+        own words where it has no answer."""
+        req = self._request()
+        event = wire.Ask(req, service, cbor2.dumps(question or {}, canonical=True))
+        answer = self._answer(event, wire.Answered, req)
+        if answer.error:
+            raise ServiceError(answer.error)
+        return cbor2.loads(answer.body)
 
     # --- moving ---
 

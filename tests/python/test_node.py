@@ -14,6 +14,7 @@ from rapprochement.errors import (
     BadEventError,
     ClosedError,
     RapprochementError,
+    ServiceError,
 )
 
 START = 1_000_000_000
@@ -321,3 +322,17 @@ def test_a_node_moves_in_one_file(tmp_path, node):
     path.write_bytes(b"\xa0")
     with pytest.raises(ValueError, match="no node export"):
         rap.Node.import_(path, "pass")
+
+
+def test_services_are_asked_and_answer():
+    with rap.Node(services=["presence"]) as node:
+        assert node.ask("presence", {"say": "here"}) == {"own": "here", "peers": []}
+        assert node.ask("presence")["own"] == "here"
+        with pytest.raises(ServiceError, match="257 bytes"):
+            node.ask("presence", {"say": "x" * 257})
+        with pytest.raises(ServiceError, match="presence question"):
+            node.ask("presence", {"shout": "x"})
+        with pytest.raises(BadEventError, match='no service "oracle"'):
+            node.ask("oracle")
+    with pytest.raises(BadConfigError, match='"oracle" is unknown'):
+        rap.Node(services=["oracle"])

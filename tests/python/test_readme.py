@@ -49,6 +49,13 @@ def test_python_of_the_readme_runs(code, program, tmp_path):
     assert done.stdout
 
 
+def test_python_of_the_page_on_services_runs(program):
+    page = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = program(code)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "writing docs []\n")
+
+
 def test_python_of_the_page_on_embedding_runs(program):
     page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
     parts = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

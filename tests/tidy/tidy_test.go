@@ -236,11 +236,11 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 // below it, and leaves do not know each other.
 var layers = [][]string{
 	{"codec"},
-	{"engine/lthash", "engine/sign", "engine/identity", "engine/store", "engine/reconcile",
+	{"engine/lthash", "engine/sign", "engine/identity", "engine/store", "engine/reconcile", "engine/service",
 		"engine/sim/draw", "engine/sim/kernel"},
 	{"engine/store/memory", "engine/store/pebble", "engine/store/storetest", "engine/reconcile/full", "engine/reconcile/frontier",
 		"engine/reconcile/riblt", "engine/reconcile/reconciletest", "engine/sim/links", "engine/sim/kernel/kernelbench"},
-	{"engine/syncer", "engine/store/storebench"},
+	{"engine/syncer", "engine/store/storebench", "engine/presence"},
 	{"engine"},
 	{"engine/sim"},
 	{"engine/sim/disks", "engine/sim/compare"},
