@@ -93,8 +93,21 @@ type ChangeLog interface {
 	Seq(space codec.ID) uint64
 	// Changes calls fn for the net changes after seq: records that came since
 	// and are still there, records that were there and went. It returns false
-	// when the log no longer reaches back that far.
-	Changes(space codec.ID, seq uint64, fn func(short uint64, id codec.ID, added bool)) bool
+	// when the log no longer reaches back that far. The change is good until fn
+	// returns.
+	Changes(space codec.ID, seq uint64, fn func(c *Change)) bool
 	// TrimChanges stages forgetting what is needed only for changes up to seq.
 	TrimChanges(space codec.ID, seq uint64)
+}
+
+// A Change is what a log says of a record that came or went: what summaries are
+// made of.
+type Change struct {
+	Added   bool
+	Short   uint64
+	ID      codec.ID
+	Author  codec.PeerID
+	Key     codec.Key
+	Version uint64
+	Time    codec.HLC
 }

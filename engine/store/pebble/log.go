@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/store"
 )
 
 // Seq implements store.ChangeLog.
@@ -14,15 +15,37 @@ func (s *Store) Seq(id codec.ID) uint64 {
 	return s.base
 }
 
-// A removal is a row of the log.
+// A removal is a row of the log: when the record came, and what it was, as
+// far as summaries need it.
 type removal struct {
 	inserted uint64
-	short    uint64
-	id       codec.ID
+	store.Change
+}
+
+const removalHead = 8 + 8 + 32 + 32 + 8 + 8 // all but the key
+
+func appendRemoval(dst []byte, inserted uint64, h *held) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, inserted)
+	dst = binary.BigEndian.AppendUint64(dst, h.short)
+	dst = append(append(dst, h.rec.ID[:]...), h.rec.Author[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, h.rec.Version)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.rec.Time))
+	return append(dst, h.rec.Key...)
+}
+
+func parseRemoval(row []byte) (removal, error) {
+	if len(row) < removalHead {
+		return removal{}, errShortRow
+	}
+	return removal{binary.BigEndian.Uint64(row), store.Change{
+		Short: binary.BigEndian.Uint64(row[8:]), ID: codec.ID(row[16:]), Author: codec.PeerID(row[48:]),
+		Version: binary.BigEndian.Uint64(row[80:]), Time: codec.HLC(binary.BigEndian.Uint64(row[88:])),
+		Key: append(codec.Key(nil), row[removalHead:]...),
+	}}, nil
 }
 
 // Changes implements store.ChangeLog.
-func (s *Store) Changes(id codec.ID, seq uint64, fn func(short uint64, id codec.ID, added bool)) bool {
+func (s *Store) Changes(id codec.ID, seq uint64, fn func(c *store.Change)) bool {
 	sp := s.spaces[id]
 	if sp == nil {
 		return seq == s.base
@@ -34,22 +57,29 @@ func (s *Store) Changes(id codec.ID, seq uint64, fn func(short uint64, id codec.
 	gone := s.removals(sp, seq)
 	at := make(map[codec.ID]int, len(gone))
 	for i := range gone {
-		at[gone[i].id] = i
+		at[gone[i].ID] = i
 	}
 	back := make([]bool, len(gone))
 	s.each(s.batch, appendPrefix(nil, classRecord, sp.number), appendRecordKey(nil, sp.number, seq+1),
 		func(_, row []byte) bool {
-			id := codec.ID(row[8:])
-			if i, ok := at[id]; ok {
-				back[i] = true
-			} else {
-				fn(binary.BigEndian.Uint64(row), id, true)
+			h, err := parseRow(row)
+			if err != nil {
+				s.failure.set(err)
+				return false
 			}
+			if i, ok := at[h.rec.ID]; ok {
+				back[i] = true
+				return true
+			}
+			fn(&store.Change{
+				Added: true, Short: h.short, ID: h.rec.ID, Author: h.rec.Author,
+				Key: h.rec.Key, Version: h.rec.Version, Time: h.rec.Time,
+			})
 			return true
 		})
 	for i := range gone {
 		if !back[i] {
-			fn(gone[i].short, gone[i].id, false)
+			fn(&gone[i].Change)
 		}
 	}
 	return s.failure.get() == nil
@@ -60,8 +90,13 @@ func (s *Store) Changes(id codec.ID, seq uint64, fn func(short uint64, id codec.
 func (s *Store) removals(sp *space, seq uint64) (gone []removal) {
 	s.each(s.batch, appendPrefix(nil, classLog, sp.number), appendLogKey(nil, sp.number, seq+1),
 		func(_, row []byte) bool {
-			if inserted := binary.BigEndian.Uint64(row); inserted <= seq {
-				gone = append(gone, removal{inserted, binary.BigEndian.Uint64(row[8:]), codec.ID(row[16:])})
+			r, err := parseRemoval(row)
+			if err != nil {
+				s.failure.set(err)
+				return false
+			}
+			if r.inserted <= seq {
+				gone = append(gone, r)
 			}
 			return true
 		})

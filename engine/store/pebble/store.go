@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -126,10 +125,8 @@ func (s *Store) Remove(id codec.ID, ref store.Ref) {
 	s.buf = appendRecordKey(s.buf[:0], sp.number, seq)
 	s.unstage(s.buf)
 	s.buf = eachIndexKey(s.buf, sp.number, seq, &h, s.unstage)
-	row := binary.BigEndian.AppendUint64(nil, seq)
-	row = append(binary.BigEndian.AppendUint64(row, h.short), h.rec.ID[:]...)
 	s.buf = appendLogKey(s.buf[:0], sp.number, sp.seq)
-	s.stage(s.buf, row)
+	s.stage(s.buf, appendRemoval(nil, seq, &h))
 	sp.staged = append(sp.staged, change{seq, h, false})
 }
 

@@ -15,8 +15,8 @@ const tooOld = "too old"
 // changes are the net changes after seq in a fixed order, or "too old".
 func changes(log store.ChangeLog, space codec.ID, seq uint64) string {
 	var lines []string
-	reached := log.Changes(space, seq, func(short uint64, id codec.ID, added bool) {
-		lines = append(lines, fmt.Sprintf("%v %x %s", added, short, id.Short()))
+	reached := log.Changes(space, seq, func(c *store.Change) {
+		lines = append(lines, fmt.Sprintf("%v %x %s", c.Added, c.Short, c.ID.Short()))
 	})
 	if !reached {
 		return tooOld
@@ -96,6 +96,39 @@ func testChangeLog(t *testing.T, s store.Store) {
 	log.TrimChanges(space, 1<<63)
 	want(t, "all trimmed", changes(log, space, empty+5), tooOld)
 	want(t, "now", changes(log, space, log.Seq(space)), "")
+}
+
+// testChangeFields: a change says what summaries are made of, also of a record
+// that can no longer be loaded.
+func testChangeFields(t *testing.T, s store.Store) {
+	log := changeLog(t, s)
+	space := Space(1)
+	var recs []*codec.Record
+	for i := range uint64(2) {
+		h := Record(space, Author(byte(i)), 7+i, "key", strings.Repeat("x", int(i))).Header
+		h.Time = codec.NewHLC(1_700_000_000_000, uint16(i))
+		recs = append(recs, newRecord(h, []byte("value")))
+	}
+	old := insert(s, recs[0])[0]
+	must(t, s.Commit(true))
+	seq := log.Seq(space)
+	s.Remove(space, old)
+	insert(s, recs[1])
+	for range 2 {
+		seen := 0
+		log.Changes(space, seq, func(c *store.Change) {
+			r := recs[0]
+			if c.Added {
+				r = recs[1]
+			}
+			seen++
+			want(t, "change", fmt.Sprintf("%+v", *c), fmt.Sprintf("%+v", store.Change{
+				Added: c.Added, Short: Short(r), ID: r.ID, Author: r.Author, Key: r.Key, Version: r.Version, Time: r.Time,
+			}))
+		})
+		want(t, "changes", seen, 2)
+		must(t, s.Commit(true))
+	}
 }
 
 func testChangeLogOfDroppedSpace(t *testing.T, s store.Store) {

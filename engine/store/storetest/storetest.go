@@ -46,6 +46,7 @@ func Run(t *testing.T, open Opener) {
 		{"LargeStep", testLargeStep},
 		{"Close", testClose},
 		{"ChangeLog", testChangeLog},
+		{"ChangeFields", testChangeFields},
 		{"ChangeLogOfDroppedSpace", testChangeLogOfDroppedSpace},
 	} {
 		t.Run(c.name, func(t *testing.T) {
