@@ -77,6 +77,14 @@ type Kept interface {
 // A Pinned summary belongs to one session, and is closed once.
 type Pinned interface{ Close() }
 
+// A Saver is a Kept that can be written down beside the set, so that it need not
+// be made again after a restart.
+type Saver interface {
+	Kept
+	// Save appends the summary.
+	Save(dst []byte) []byte
+}
+
 // Peer is what the other side said about its set when the session began.
 type Peer struct {
 	Count uint64
@@ -119,6 +127,14 @@ type Strategy interface {
 	Open(view View, peer Peer, out *Out) Session
 	// Accept starts the responder's side, for an initiator whose set differs.
 	Accept(view View, peer Peer, out *Out) Session
+}
+
+// A Loader is a strategy whose summaries are Savers.
+type Loader interface {
+	Strategy
+	// LoadKept returns what Save wrote, which may be damaged or of another
+	// version: then it fails.
+	LoadKept(saved []byte, salt *codec.Salt) (Kept, error)
 }
 
 // A Hint is a strategy that may finish without having found every difference.

@@ -90,7 +90,7 @@ func benchmarkDecode(b *testing.B, size int, reuse bool) {
 func BenchmarkCoding(b *testing.B) {
 	const m = 1400
 	cells := mustBuild(b, m, symbols(1_000_000, 1)).Cells()
-	c := Coding{1_000_000, ShortCheck}
+	c := Coding{Regular, 1_000_000, ShortCheck}
 	data := c.Append(nil, 0, cells)
 	b.Run("append", func(b *testing.B) {
 		for b.Loop() {

@@ -12,6 +12,7 @@ type Source func(lo, hi int) ([]Cell, error)
 
 // Options of a Decoder.
 type Options struct {
+	Mapping    Mapping
 	Salt       uint64 // of the checksums, the same on both sides
 	CheckBytes int    // ShortCheck or WideCheck, as the remote cells came
 	MaxCells   int    // most remote cells to accept, 1 to MaxCells
@@ -30,6 +31,8 @@ type Decoder struct {
 	local Source
 
 	cells    []residue // received cells, then foreseen ones, see foresee
+	span     span      // of all of them
+	walk     []uint32  // where the item in hand is
 	received int
 	nonzero  int    // received cells that are not zero
 	items    uint64 // remote and local items together, as cell 0 states them
@@ -39,6 +42,7 @@ type Decoder struct {
 	seen    seen
 	only    [2][]uint64 // symbols of the list, local and remote ones
 	strange bool
+	tail    tail
 }
 
 // residue is a cell of the difference less what was recovered. Its tag is twice
@@ -73,12 +77,10 @@ func bit(b bool) int {
 	return 0
 }
 
-// recovered is an item of the difference and where its walk stands, so that
-// cells that come later need no restart.
+// recovered is an item of the difference.
 type recovered struct {
-	symbol, state uint64
-	next          uint32 // first index of the item at or beyond len(cells)
-	sign          int32  // +1 remote, -1 local
+	symbol uint64
+	sign   int64 // +1 remote, -1 local
 }
 
 // NewDecoder returns a Decoder that has received nothing, or ErrParam.
@@ -93,7 +95,7 @@ func NewDecoder(opt Options, local Source) (*Decoder, error) {
 // Reset starts a new session in the memory of the last one, whose results
 // become invalid.
 func (d *Decoder) Reset(opt Options, local Source) error {
-	if err := (Coding{CheckBytes: opt.CheckBytes}).Validate(); err != nil {
+	if err := (Coding{Mapping: opt.Mapping, CheckBytes: opt.CheckBytes}).Validate(); err != nil {
 		return err
 	}
 	if opt.MaxCells < 1 || opt.MaxCells > MaxCells || local == nil {
@@ -102,7 +104,7 @@ func (d *Decoder) Reset(opt Options, local Source) error {
 	clear(d.seen.slots)
 	*d = Decoder{
 		opt: opt, mask: checkMask(opt.CheckBytes), local: local,
-		cells: d.cells[:0], stack: d.stack[:0], list: d.list[:0],
+		cells: d.cells[:0], stack: d.stack[:0], list: d.list[:0], walk: d.walk[:0],
 		seen: seen{slots: d.seen.slots, shift: d.seen.shift, key: opt.Secret | 1},
 		only: [2][]uint64{d.only[0][:0], d.only[1][:0]},
 	}
@@ -163,23 +165,21 @@ func (d *Decoder) foresee(hi int) {
 	}
 	d.cells = slices.Grow(d.cells, end-lo)[:end]
 	clear(d.cells[lo:])
+	d.span = d.opt.Mapping.span(lo, end)
 	for i := range d.list {
-		d.resume(&d.list[i])
+		d.apply(d.list[i], 1)
 	}
+	d.span = d.opt.Mapping.span(0, end)
 }
 
-// resume removes a recovered item from the cells that it has not reached yet.
-func (d *Decoder) resume(item *recovered) {
-	index, state := uint64(item.next), item.state
-	if index >= uint64(len(d.cells)) {
-		return
+// apply removes (times 1) or restores (times -1) an item in all cells of the
+// span. It keeps no books.
+func (d *Decoder) apply(item recovered, times int64) {
+	check := Checksum(d.opt.Salt, item.symbol)
+	d.walk = d.span.walk(d.walk[:0], check)
+	for _, i := range d.walk {
+		d.cells[i].toggle(item.symbol, check&d.mask, times*item.sign)
 	}
-	check := Checksum(d.opt.Salt, item.symbol) & d.mask
-	for index < uint64(len(d.cells)) {
-		d.cells[index].toggle(item.symbol, check, int64(item.sign))
-		index, state = step(index, state)
-	}
-	item.next, item.state = uint32(index), state
 }
 
 // subtract takes in the next cells of both sides.
@@ -231,52 +231,64 @@ func (d *Decoder) accept(home uint32, symbol, check uint64, sign int64) {
 		d.strange = true
 		return
 	}
-	item := recovered{symbol: symbol, sign: int32(sign)}
-	d.remove(&item, check)
+	item := recovered{symbol, sign}
+	d.walk = d.span.walk(d.walk[:0], check)
+	d.remove(item, check&d.mask)
 	if d.cells[home].count() != 0 {
-		d.restore(&item, check)
+		d.restore(item, check&d.mask)
 		return
 	}
-	d.resume(&item)
-	d.list = append(d.list, item)
-	d.seen.slots[slot] = uint32(len(d.list))
-	only := &d.only[(sign+1)/2] // no branch: signs are random
-	*only = append(*only, symbol)
+	d.add(item, slot)
 }
 
-// remove takes an item out of the received cells and keeps the books: how many
-// cells are not zero and which may have become pure. It is the inner loop of
-// decoding, and the books have no branches because nothing predicts them.
-func (d *Decoder) remove(item *recovered, check uint64) {
-	cells, nonzero := d.cells[:d.received], d.nonzero
+// add notes down an item that is out of the cells; slot is its place in seen.
+func (d *Decoder) add(item recovered, slot int) {
+	d.list = append(d.list, item)
+	d.seen.slots[slot] = uint32(len(d.list))
+	only := &d.only[(item.sign+1)/2] // no branch: signs are random
+	*only = append(*only, item.symbol)
+}
+
+// remove takes an item out of all cells on its walk and keeps the books of those
+// received: how many are not zero and which may have become pure. It is the
+// inner loop of decoding, and the books have no branches because nothing
+// predicts them.
+func (d *Decoder) remove(item recovered, check uint64) {
+	cells, nonzero := d.cells, d.nonzero
 	stack, top := d.stack[:cap(d.stack)], len(d.stack)
-	symbol, sign, masked := item.symbol, int64(item.sign), check&d.mask
-	index, state := uint64(0), check
-	for index < uint64(len(cells)) {
-		r := &cells[index]
+	n := 0
+	for _, i := range d.walk {
+		if int(i) >= d.received {
+			break
+		}
+		r := &cells[i]
 		nonzero -= r.occupied()
-		r.toggle(symbol, masked, sign)
+		r.toggle(item.symbol, check, item.sign)
 		nonzero += r.occupied()
 		queue := r.candidate()
 		r.tag |= int64(queue)
-		stack[top] = uint32(index)
+		stack[top] = i
 		top += queue
-		index, state = step(index, state)
+		n++
+	}
+	for _, i := range d.walk[n:] {
+		cells[i].toggle(item.symbol, check, item.sign)
 	}
 	d.stack, d.nonzero = stack[:top], nonzero
-	item.next, item.state = uint32(index), state
 }
 
 // restore undoes a remove. It queues nothing, or two mixtures that share cells
 // could queue each other for ever; what the remove has queued is found out.
-func (d *Decoder) restore(item *recovered, check uint64) {
-	index, state := uint64(0), check
-	for index < uint64(d.received) {
-		r := &d.cells[index]
-		d.nonzero -= r.occupied()
-		r.toggle(item.symbol, check&d.mask, -int64(item.sign))
-		d.nonzero += r.occupied()
-		index, state = step(index, state)
+func (d *Decoder) restore(item recovered, check uint64) {
+	for _, i := range d.walk {
+		r := &d.cells[i]
+		if int(i) < d.received {
+			d.nonzero -= r.occupied()
+		}
+		r.toggle(item.symbol, check, -item.sign)
+		if int(i) < d.received {
+			d.nonzero += r.occupied()
+		}
 	}
 }
 

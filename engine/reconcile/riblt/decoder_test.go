@@ -23,7 +23,7 @@ func sameSet(a, b []uint64) bool {
 // coding of the given width, and returns how many cells that took.
 func stream(t testing.TB, d *Decoder, remote *Sketch, width int, r *rand.Rand) int {
 	t.Helper()
-	coding := Coding{remote.Len(), width}
+	coding := Coding{Regular, remote.Len(), width}
 	for lo := 0; !d.Done(); lo = d.Received() {
 		hi := min(lo+1+r.IntN(1+lo/2), len(remote.Cells()))
 		if lo == hi {
@@ -95,7 +95,7 @@ func TestEqualSetsNeedOneCell(t *testing.T) {
 // The zero symbol, and an item that skips the first hundred cells, are items
 // like any other.
 func TestZeroes(t *testing.T) {
-	zero, _ := Build(0, 200, slices.Values([]uint64{0})) // checksum 0 as well
+	zero, _ := Build(Regular, 0, 200, slices.Values([]uint64{0})) // checksum 0 as well
 	if Checksum(0, 0) != 0 {
 		t.Fatal("choose another salt")
 	}
@@ -128,7 +128,7 @@ func TestOverhead(t *testing.T) {
 				mustReceive(t, d, remote.Cells()[lo:lo+1])
 			}
 			total += d.Received()
-			if d.Received() <= CellsFor(c.d) {
+			if d.Received() <= Regular.CellsFor(c.d) {
 				enough++
 			}
 		}
@@ -211,7 +211,7 @@ func TestSecretChangesNothing(t *testing.T) {
 	a, b := mustBuild(t, 400, remote), mustBuild(t, 400, local)
 	var want []uint64
 	for secret := range uint64(5) {
-		d, _ := NewDecoder(Options{testSalt, ShortCheck, 400, secret * 0x123456789}, b.Source())
+		d, _ := NewDecoder(Options{Regular, testSalt, ShortCheck, 400, secret * 0x123456789}, b.Source())
 		mustReceive(t, d, a.Cells())
 		if want == nil {
 			want = slices.Clone(d.OnlyRemote())
@@ -227,7 +227,7 @@ func TestReset(t *testing.T) {
 	for trial := range 10 {
 		remote, local, wantRemote, wantLocal := pair(10, 10*trial, 100-10*trial, uint64(trial))
 		a, b := mustBuild(t, 400, remote), mustBuild(t, 400, local)
-		opt := Options{testSalt, ShortCheck + trial%2*4, 400, uint64(trial)}
+		opt := Options{Regular, testSalt, ShortCheck + trial%2*4, 400, uint64(trial)}
 		if err := d.Reset(opt, b.Source()); err != nil {
 			t.Fatal(err)
 		}
@@ -259,12 +259,12 @@ func TestNoAllocationPerDifference(t *testing.T) {
 }
 
 func TestDecoderMisuse(t *testing.T) {
-	for _, o := range []Options{{0, 3, 10, 0}, {0, 4, 0, 0}, {0, 4, MaxCells + 1, 0}} {
+	for _, o := range []Options{{0, 0, 3, 10, 0}, {0, 0, 4, 0, 0}, {0, 0, 4, MaxCells + 1, 0}, {2, 0, 4, 10, 0}} {
 		if _, err := NewDecoder(o, nothing); !errors.Is(err, ErrParam) {
 			t.Errorf("%+v: got %v", o, err)
 		}
 	}
-	if _, err := NewDecoder(Options{0, 4, 10, 0}, nil); !errors.Is(err, ErrParam) {
+	if _, err := NewDecoder(Options{0, 0, 4, 10, 0}, nil); !errors.Is(err, ErrParam) {
 		t.Errorf("no source: got %v", err)
 	}
 }
@@ -272,7 +272,7 @@ func TestDecoderMisuse(t *testing.T) {
 func TestReceiveErrorsChangeNothing(t *testing.T) {
 	boom := errors.New("boom")
 	var local func(lo, hi int) ([]Cell, error)
-	d, _ := NewDecoder(Options{testSalt, ShortCheck, 10, 0}, func(lo, hi int) ([]Cell, error) { return local(lo, hi) })
+	d, _ := NewDecoder(Options{Regular, testSalt, ShortCheck, 10, 0}, func(lo, hi int) ([]Cell, error) { return local(lo, hi) })
 	fails := func(cells []Cell, want error) {
 		t.Helper()
 		if err := d.Receive(cells); !errors.Is(err, want) {

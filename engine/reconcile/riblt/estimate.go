@@ -11,15 +11,19 @@ const estimateWindow = 1024
 // difference would make look like variance.
 const crookedCells = 12
 
+// shareBits is the precision of p, enough for MaxCells and little enough for
+// 64-bit products with counts.
+const shareBits = 26
+
 // Remaining estimates how many items of the difference are still to be
 // recovered. It is 0 iff Done, otherwise at least 1 (also before cell 0) and
 // never more than both sets hold. The relative standard error after k cells is
 // about sqrt(2/k), 30 % at 32; below some ten the figure means little.
 //
-// Of r items, each in cell i with probability p = 2/(i+2) and sign ±1, the
-// count c of that cell has mean p·net, where net is the count of cell 0, and
-// variance r·p·(1-p), whatever the signs are. So every cell gives an estimate
-// (c - p·net)² / (p·(1-p)) = (c·(i+2) - 2·net)² / 2i of r; take their mean.
+// Of r items, each in cell i with probability p and sign ±1, the count c of that
+// cell has mean p·net, where net is the count of cell 0, and variance
+// r·p·(1-p), whatever the signs are. So every cell gives an estimate
+// (c - p·net)² / (p·(1-p)) of r; take their mean.
 func (d *Decoder) Remaining() int {
 	if d.Done() {
 		return 0
@@ -31,8 +35,9 @@ func (d *Decoder) Remaining() int {
 	lo := max(1, min(crookedCells, d.received/4), d.received-estimateWindow)
 	sum, carry := uint64(0), uint64(0)
 	for i := lo; i < d.received && carry == 0; i++ {
-		dev := d.cells[i].count()*int64(i+2) - 2*net
-		sum, carry = bits.Add64(sum, squareOver(dev, 2*uint64(i)), 0)
+		p := int64(d.opt.Mapping.share(i) >> (32 - shareBits))
+		dev := d.cells[i].count()<<shareBits - p*net
+		sum, carry = bits.Add64(sum, squareOver(dev, uint64(p*(1<<shareBits-p))), 0)
 	}
 	most := d.items - min(d.items, uint64(len(d.list)))
 	if carry != 0 {
@@ -67,16 +72,21 @@ func (d *Decoder) Want() int {
 	if d.received > 0 {
 		items := len(d.list) + d.Remaining()
 		items -= items / int(2*isqrt(uint64(d.received)))
-		need = max(need, d.received/16, CellsFor(items)-d.received)
+		need = max(need, d.received/16, d.opt.Mapping.CellsFor(items)-d.received)
 	}
 	return min(need, d.opt.MaxCells-d.received)
 }
 
-// CellsFor returns how many cells d differences usually take, 1.35·d + 1.5·√d
-// and at least 1: enough in about three of four sessions from d = 100 on.
-func CellsFor(d int) int {
+// CellsFor returns how many cells d differences usually take, at least 1: enough
+// in about three of four sessions from d = 100 on. It is 1.35·d + 1.5·√d for
+// Regular and 1.065·d + 2·√d for Irregular.
+func (m Mapping) CellsFor(d int) int {
 	if d >= MaxCells {
 		return MaxCells
 	}
-	return min(MaxCells, max(1, d+7*d/20+int(3*isqrt(uint64(d)))/2))
+	root := int(isqrt(uint64(d)))
+	if m == Irregular {
+		return min(MaxCells, max(1, d+d*65/1000+2*root))
+	}
+	return min(MaxCells, max(1, d+7*d/20+3*root/2))
 }

@@ -27,7 +27,7 @@ func TestWireVector(t *testing.T) {
 		{ShortCheck, "eecdab89674523014e1921e8000100000000000000ccc949ca010000000000000000f12184a601eecdab89674523014e1921e804"},
 		{WideCheck, "eecdab89674523014e1921e85bb1fff0000100000000000000ccc949ca1d80485d010000000000000000f12184a68fa0123001eecdab89674523014e1921e85bb1fff004"},
 	} {
-		got := hex.EncodeToString(Coding{3, v.width}.Append(nil, 0, s.Cells()))
+		got := hex.EncodeToString(Coding{Regular, 3, v.width}.Append(nil, 0, s.Cells()))
 		if got != v.want {
 			t.Errorf("width %d: got %s, want %s", v.width, got, v.want)
 		}
@@ -36,7 +36,7 @@ func TestWireVector(t *testing.T) {
 
 func TestPersistVector(t *testing.T) {
 	s := mustBuild(t, 2, []uint64{0, 1, 0x0123456789abcdef})
-	const want = "01175aed5e0000000002000000eecdab89674523014e1921e85bb1fff003000000000000000100000000000000ccc949ca1d80485d0100000000000000"
+	const want = "0200175aed5e0000000002000000eecdab89674523014e1921e85bb1fff003000000000000000100000000000000ccc949ca1d80485d0100000000000000"
 	if got := hex.EncodeToString(s.Append(nil)); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -46,7 +46,7 @@ func TestWireRoundTrip(t *testing.T) {
 	const n, m = 3000, 4000
 	cells := mustBuild(t, m, symbols(n, 20)).Cells()
 	for _, width := range []int{ShortCheck, WideCheck} {
-		c := Coding{n, width}
+		c := Coding{Regular, n, width}
 		var got []Cell
 		for lo := 0; lo < m; {
 			hi := min(m, lo+1+lo/3)
@@ -69,7 +69,7 @@ func TestWireRoundTrip(t *testing.T) {
 func TestWireRefuses(t *testing.T) {
 	const n = 1000
 	cells := mustBuild(t, 30, symbols(n, 21)).Cells()
-	c := Coding{n, ShortCheck}
+	c := Coding{Regular, n, ShortCheck}
 	good := c.Append(nil, 0, cells)
 	held := []Cell{{1, 2, 3}}
 	refused := func(lo, hi int, data []byte, offset int, reason error) {
@@ -105,12 +105,12 @@ func TestWireRefuses(t *testing.T) {
 }
 
 func TestWireMisuse(t *testing.T) {
-	for _, c := range []Coding{{-1, 4}, {MaxItems + 1, 4}, {1, 0}, {1, 5}, {1, 16}} {
+	for _, c := range []Coding{{0, -1, 4}, {0, MaxItems + 1, 4}, {0, 1, 0}, {1, 1, 5}, {0, 1, 16}, {2, 1, 4}} {
 		if _, err := c.Decode(nil, 0, 0, nil); !errors.Is(err, ErrParam) {
 			t.Errorf("%+v: got %v", c, err)
 		}
 	}
-	c := Coding{1, 4}
+	c := Coding{Regular, 1, 4}
 	for _, r := range [][2]int{{-1, 0}, {1, 0}} {
 		if _, err := c.Decode(nil, r[0], r[1], nil); !errors.Is(err, ErrParam) {
 			t.Errorf("%v: got %v", r, err)
@@ -123,7 +123,7 @@ func TestWireMisuse(t *testing.T) {
 
 // A claim of many cells costs nothing unless the bytes are there.
 func TestWireAllocatesByInput(t *testing.T) {
-	c, data := Coding{1000, ShortCheck}, make([]byte, 1000)
+	c, data := Coding{Regular, 1000, ShortCheck}, make([]byte, 1000)
 	if n := testing.AllocsPerRun(10, func() { c.Decode(nil, 0, MaxCells, data) }); n > 1 {
 		t.Errorf("%v allocations", n) // the error alone
 	}
@@ -133,7 +133,7 @@ func TestWireAllocatesByInput(t *testing.T) {
 func TestWireSize(t *testing.T) {
 	const n, m = 1_000_000, 10_000
 	cells := mustBuild(t, m, symbols(n, 22)).Cells()
-	bytes := len(Coding{n, ShortCheck}.Append(nil, 0, cells)) - 12*m
+	bytes := len(Coding{Regular, n, ShortCheck}.Append(nil, 0, cells)) - 12*m
 	t.Logf("%.3f bytes per count", float64(bytes)/m)
 	if bytes > m*107/100 {
 		t.Errorf("%d bytes for %d counts", bytes, m)
@@ -168,19 +168,20 @@ func TestPersistRefuses(t *testing.T) {
 		refused(good[:cut], 10, cut, ErrTruncated)
 	}
 	refused(append(slices.Clone(good), 0), 10, len(good), ErrTrailing)
-	refused(good, 9, 9, ErrLimit)
-	refused(good, -1, 9, ErrLimit)
+	refused(good, 9, 10, ErrLimit)
+	refused(good, -1, 10, ErrLimit)
 	with := func(at int, b ...byte) []byte {
 		data := slices.Clone(good)
 		copy(data[at:], b)
 		return data
 	}
-	refused(with(0, 2), 10, 0, ErrVersion)
-	refused(with(9, 0, 0, 0, 0), 10, 9, ErrLimit)
-	refused(with(9, 0xff, 0xff, 0xff, 0xff), MaxCells, 9, ErrLimit)
-	refused(with(13+23, 0x80), 10, 13, ErrCell)             // cell 0 below zero
-	refused(with(13+16+4, 1), 10, 13, ErrCell)              // cell 0 beyond MaxItems
-	refused(with(13+24+16, 51), 10, 13+24, ErrCell)         // cell 1 beyond cell 0
-	refused(with(13+24+16, 0, 0, 0, 0), 10, 13+24, ErrCell) // empty yet not zero
-	refused(with(13+24+23, 0xff), 10, 13+24, ErrCell)       // below zero
+	refused(with(0, 1), 10, 0, ErrVersion)
+	refused(with(1, 2), 10, 1, ErrVersion)
+	refused(with(10, 0, 0, 0, 0), 10, 10, ErrLimit)
+	refused(with(10, 0xff, 0xff, 0xff, 0xff), MaxCells, 10, ErrLimit)
+	refused(with(persistHeader+23, 0x80), 10, persistHeader, ErrCell)             // cell 0 below zero
+	refused(with(persistHeader+16+4, 1), 10, persistHeader, ErrCell)              // cell 0 beyond MaxItems
+	refused(with(persistHeader+24+16, 51), 10, persistHeader+24, ErrCell)         // cell 1 beyond cell 0
+	refused(with(persistHeader+24+16, 0, 0, 0, 0), 10, persistHeader+24, ErrCell) // empty yet not zero
+	refused(with(persistHeader+24+23, 0xff), 10, persistHeader+24, ErrCell)       // below zero
 }

@@ -10,11 +10,11 @@ import (
 // Whatever Decode accepts is exactly what Append writes.
 func FuzzCodingDecode(f *testing.F) {
 	s := mustBuild(f, 20, symbols(100, 50))
-	f.Add(Coding{100, ShortCheck}.Append(nil, 0, s.Cells()), 0, 20, 100, false)
-	f.Add(Coding{100, WideCheck}.Append(nil, 5, s.Cells()[5:]), 5, 20, 100, true)
+	f.Add(Coding{Regular, 100, ShortCheck}.Append(nil, 0, s.Cells()), 0, 20, 100, false)
+	f.Add(Coding{Regular, 100, WideCheck}.Append(nil, 5, s.Cells()[5:]), 5, 20, 100, true)
 	f.Add([]byte{}, 0, 0, 0, false)
 	f.Fuzz(func(t *testing.T, data []byte, lo, hi, items int, wide bool) {
-		c := Coding{items, ShortCheck}
+		c := Coding{Regular, items, ShortCheck}
 		if wide {
 			c.CheckBytes = WideCheck
 		}

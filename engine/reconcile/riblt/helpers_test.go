@@ -21,7 +21,7 @@ func symbols(n int, seed uint64) []uint64 {
 
 func mustBuild(t testing.TB, m int, items []uint64) *Sketch {
 	t.Helper()
-	s, err := Build(testSalt, m, slices.Values(items))
+	s, err := Build(Regular, testSalt, m, slices.Values(items))
 	if err != nil {
 		t.Fatal(err)
 	}

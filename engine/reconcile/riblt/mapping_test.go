@@ -93,7 +93,7 @@ func TestIsqrt(t *testing.T) {
 // An item is in cell i with probability 2/(i+2).
 func TestDensity(t *testing.T) {
 	const n, m = 200_000, 300
-	s, _ := Build(3, m, slices.Values(symbols(n, 4)))
+	s, _ := Build(Regular, 3, m, slices.Values(symbols(n, 4)))
 	for i, c := range s.Cells() {
 		p := 2 / float64(i+2)
 		// Five standard deviations, and the few per cent by which the fixed

@@ -2,17 +2,17 @@ package riblt
 
 import "encoding/binary"
 
-// The persistent form: version (1 byte), salt (8), number of cells (4), then
+// The persistent form: version and mapping (1 byte each), salt (8), number of cells (4), then
 // sum, check and count (8 each) of every cell, all little-endian.
 const (
-	persistVersion = 1
-	persistHeader  = 1 + 8 + 4
+	persistVersion = 2
+	persistHeader  = 1 + 1 + 8 + 4
 	persistCell    = 3 * 8
 )
 
-// Append appends the persistent form, 13 + 24·cells bytes, to dst.
+// Append appends the persistent form, 14 + 24·cells bytes, to dst.
 func (s *Sketch) Append(dst []byte) []byte {
-	dst = append(dst, persistVersion)
+	dst = append(dst, persistVersion, byte(s.Mapping()))
 	dst = binary.LittleEndian.AppendUint64(dst, s.salt)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s.cells)))
 	for _, c := range s.cells {
@@ -34,10 +34,14 @@ func Unmarshal(data []byte, maxCells int) (*Sketch, error) {
 	if data[0] != persistVersion {
 		return nil, refuse(0, ErrVersion)
 	}
-	salt := binary.LittleEndian.Uint64(data[1:])
-	m := int64(binary.LittleEndian.Uint32(data[9:]))
+	mapping := Mapping(data[1])
+	if !mapping.valid() {
+		return nil, refuse(1, ErrVersion)
+	}
+	salt := binary.LittleEndian.Uint64(data[2:])
+	m := int64(binary.LittleEndian.Uint32(data[10:]))
 	if m < 1 || m > int64(min(maxCells, MaxCells)) {
-		return nil, refuse(9, ErrLimit)
+		return nil, refuse(10, ErrLimit)
 	}
 	switch size := persistHeader + m*persistCell; {
 	case int64(len(data)) < size:
@@ -45,7 +49,7 @@ func Unmarshal(data []byte, maxCells int) (*Sketch, error) {
 	case int64(len(data)) > size:
 		return nil, refuse(int(size), ErrTrailing)
 	}
-	s := &Sketch{salt: salt, cells: make([]Cell, m)}
+	s := newSketch(mapping, salt, make([]Cell, m))
 	items := int64(MaxItems)
 	for i := range s.cells {
 		at := persistHeader + i*persistCell

@@ -84,7 +84,7 @@ func TestBuildIsTheDefinition(t *testing.T) {
 
 func TestAddRemoveIsFreshBuild(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	s, _ := New(testSalt, 777)
+	s, _ := New(Regular, testSalt, 777)
 	var held []uint64
 	for round := range 40 {
 		for range r.IntN(60) {
@@ -143,7 +143,7 @@ func TestGrowRefusesAnotherSet(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, m := range []int{-1, 0, MaxCells + 1} {
-		if _, err := New(1, m); !errors.Is(err, ErrParam) {
+		if _, err := New(Regular, 1, m); !errors.Is(err, ErrParam) {
 			t.Errorf("%d cells: got %v", m, err)
 		}
 	}

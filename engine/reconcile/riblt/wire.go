@@ -24,9 +24,11 @@ const (
 // the sender states it in the header of its stream.
 //
 // A cell is its sum (8 bytes), the low CheckBytes bytes of its checksum, both
-// little-endian, and its count as a zigzag varint difference from the expected
-// 2n/(i+2), as in Yang, Gilad, Alizadeh, SIGCOMM 2024: little more than a byte.
+// little-endian, and its count as a zigzag varint difference from what is to be
+// expected of n items, as in Yang, Gilad, Alizadeh, SIGCOMM 2024: little more
+// than a byte.
 type Coding struct {
+	Mapping    Mapping
 	Items      int // n, the size of the sender's set, 0 to MaxItems
 	CheckBytes int // ShortCheck or WideCheck
 }
@@ -39,6 +41,9 @@ func (c Coding) Validate() error {
 	if c.CheckBytes != ShortCheck && c.CheckBytes != WideCheck {
 		return misuse(ErrParam, "%d-byte checksums", c.CheckBytes)
 	}
+	if !c.Mapping.valid() {
+		return misuse(ErrParam, "%v", c.Mapping)
+	}
 	return nil
 }
 
@@ -47,7 +52,10 @@ func checkMask(width int) uint64 { return ^uint64(0) >> (64 - 8*width) }
 
 // expected is the count to expect in cell i, rounded to nearest.
 func (c Coding) expected(i int) int64 {
-	return (2*int64(c.Items) + int64(i+2)/2) / int64(i+2)
+	if c.Mapping == Regular {
+		return (2*int64(c.Items) + int64(i+2)/2) / int64(i+2)
+	}
+	return int64((uint64(c.Items)*c.Mapping.share(i) + 1<<31) >> 32)
 }
 
 // Append codes cells, of which the first is cell lo of the set, onto dst. The
