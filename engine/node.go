@@ -60,6 +60,7 @@ type Node struct {
 
 	// Scratch of one step.
 	batch    []candidate
+	unsaved  []*space // whose summaries are to be written down with this step
 	checking []int
 	refs     []store.Ref
 	buf      []byte
@@ -93,6 +94,7 @@ const (
 
 func metaReserved(id codec.ID) string     { return "reserved/" + hex.EncodeToString(id[:]) }
 func metaSummary(id codec.ID) string      { return "summary/" + hex.EncodeToString(id[:]) }
+func metaKepts(id codec.ID) string        { return "kept/" + hex.EncodeToString(id[:]) + "/" }
 func metaControls(id codec.ID) string     { return "control/" + hex.EncodeToString(id[:]) + "/" }
 func metaControl(id, rec codec.ID) string { return metaControls(id) + hex.EncodeToString(rec[:]) }
 func metaRegained(id codec.ID) string     { return "regained/" + hex.EncodeToString(id[:]) }
@@ -334,6 +336,12 @@ func (n *Node) commit() error {
 		n.buf = binary.LittleEndian.AppendUint64(n.buf[:0], uint64(n.clock))
 		n.store.SetMeta(metaClock, n.buf)
 	}
+	for _, sp := range n.unsaved {
+		if n.spaces[sp.id] == sp {
+			n.saveSummary(sp)
+		}
+	}
+	n.unsaved = n.unsaved[:0]
 	err := n.store.Commit(n.cfg.Durable || n.mustSync)
 	n.mustSync = false
 	return err
@@ -564,7 +572,7 @@ func (n *Node) leaveSpace(ev *codec.LeaveSpace) error {
 	n.store.DropSpace(sp.id)
 	// The reservation stays: the versions have been used.
 	var forget []string
-	for _, prefix := range []string{metaControls(sp.id), metaFlags(sp.id)} {
+	for _, prefix := range []string{metaControls(sp.id), metaFlags(sp.id), metaKepts(sp.id)} {
 		n.store.EachMeta(prefix, func(key string, _ []byte) bool {
 			forget = append(forget, key)
 			return true

@@ -166,6 +166,15 @@ const (
 	foldsMaxShared = 1 << 8
 )
 
+// saveEvery is after how many changes the summaries are written down again, so
+// that after a crash no more than these have to be caught up on. It is a
+// variable for the tests.
+var saveEvery uint64 = 1 << 16
+
+// lagMax bounds the changes that the store remembers for a summary that nobody
+// has asked for since it was written down.
+const lagMax = 1 << 17
+
 // keptBy is a strategy's sketch.
 type keptBy struct {
 	strategy string
@@ -203,6 +212,9 @@ func (n *Node) note(sp *space, f fold) {
 	s := &sp.summary
 	s.changes++
 	s.fresh = false
+	if s.changes%saveEvery == 0 {
+		n.unsaved = append(n.unsaved, sp)
+	}
 	if s.state == nil {
 		return
 	}
@@ -261,14 +273,21 @@ func (n *Node) loadSummary(sp *space) {
 		if saved := n.store.Meta(metaSummary(sp.id)); len(saved) == 8+lthash.Size {
 			seq := binary.LittleEndian.Uint64(saved)
 			_ = s.state.UnmarshalBinary(saved[8:]) // the length is right
-			if log.Changes(sp.id, seq, func(_ uint64, id codec.ID, added bool) {
-				s.folds = append(s.folds, fold{id: id, remove: !added})
+			if log.Changes(sp.id, seq, func(c *store.Change) {
+				s.folds = append(s.folds, fold{id: c.ID, remove: !c.Added})
 			}) {
 				return
 			}
-			*s.state, s.folds = lthash.State{}, nil
+			s.folds = nil
 		}
 	}
+	n.rebuild(sp)
+}
+
+// rebuild makes the fingerprint of every record.
+func (n *Node) rebuild(sp *space) {
+	s := &sp.summary
+	s.state = new(lthash.State)
 	pin := n.store.Pin(sp.id)
 	defer pin.Close()
 	pin.Each(func(_ store.Ref, _ uint64, id *codec.ID) bool {
@@ -277,7 +296,8 @@ func (n *Node) loadSummary(sp *space) {
 	})
 }
 
-// saveSummary writes the fingerprint down beside the data it belongs to.
+// saveSummary writes the fingerprint and what the strategies keep down beside the
+// data they belong to.
 func (n *Node) saveSummary(sp *space) {
 	log, ok := n.store.(store.ChangeLog)
 	if !ok || sp.summary.state == nil {
@@ -287,7 +307,63 @@ func (n *Node) saveSummary(sp *space) {
 	seq := log.Seq(sp.id)
 	saved, _ := sp.summary.state.AppendBinary(binary.LittleEndian.AppendUint64(nil, seq))
 	n.store.SetMeta(metaSummary(sp.id), saved)
-	log.TrimChanges(sp.id, seq)
+	for _, k := range sp.summary.kept {
+		if saver, ok := k.Kept.(reconcile.Saver); ok {
+			n.store.SetMeta(metaKepts(sp.id)+k.strategy, saver.Save(binary.LittleEndian.AppendUint64(nil, seq)))
+		}
+	}
+	log.TrimChanges(sp.id, n.oldestKept(sp, seq))
+}
+
+// oldestKept returns from where on the changes are needed for summaries that
+// were written down, and forgets those that are too old.
+func (n *Node) oldestKept(sp *space, seq uint64) uint64 {
+	oldest := seq
+	var forget []string
+	n.store.EachMeta(metaKepts(sp.id), func(key string, saved []byte) bool {
+		if len(saved) < 8 || seq-binary.LittleEndian.Uint64(saved) > lagMax {
+			forget = append(forget, key)
+		} else {
+			oldest = min(oldest, binary.LittleEndian.Uint64(saved))
+		}
+		return true
+	})
+	for _, key := range forget {
+		n.store.SetMeta(key, nil)
+	}
+	return oldest
+}
+
+// loadKept returns what a strategy keeps of the set as it is now, from what was
+// saved and the changes since; nil if that cannot be had.
+func (n *Node) loadKept(sp *space, st reconcile.Strategy) reconcile.Kept {
+	loader, ok := st.(reconcile.Loader)
+	log, logs := n.store.(store.ChangeLog)
+	if !ok || !logs {
+		return nil
+	}
+	saved := n.store.Meta(metaKepts(sp.id) + st.Name())
+	if len(saved) < 8 {
+		return nil
+	}
+	k, err := loader.LoadKept(saved[8:], &sp.genesis.Salt)
+	if err != nil {
+		return nil // of another version: it is made anew
+	}
+	if !log.Changes(sp.id, binary.LittleEndian.Uint64(saved), func(c *store.Change) {
+		item := reconcile.Item{
+			Short: c.Short, ID: c.ID, Version: c.Version, Time: c.Time,
+			Key: codec.RegisterID(&sp.genesis.Salt, &c.Author, c.Key),
+		}
+		if c.Added {
+			k.Add(&item)
+		} else {
+			k.Remove(&item)
+		}
+	}) {
+		return nil
+	}
+	return k
 }
 
 // view is a pinned set for one session.
@@ -307,19 +383,27 @@ type pinnedBy struct {
 	reconcile.Pinned
 }
 
-// Kept makes a summary that nobody has asked for before, and leaves it to later
-// sessions unless the set has moved on meanwhile.
+// Kept loads or makes a summary that nobody has asked for before, and leaves it
+// to later sessions unless the set has moved on meanwhile.
 func (v *view) Kept(st reconcile.Strategy) reconcile.Pinned {
 	for _, k := range v.kept {
 		if k.strategy == st.Name() {
 			return k.Pinned
 		}
 	}
-	k := st.NewKept(v)
+	s := &v.space.summary
+	current := s.changes == v.changes
+	var k reconcile.Kept
+	if current {
+		k = v.node.loadKept(v.space, st)
+	}
+	if k == nil {
+		k = st.NewKept(v)
+	}
 	if k == nil {
 		return nil
 	}
-	if s := &v.space.summary; s.changes == v.changes {
+	if current {
 		s.kept = append(s.kept, keptBy{st.Name(), k})
 	}
 	pinned := k.Pin()
