@@ -8,13 +8,17 @@ import (
 
 func BenchmarkBuild(b *testing.B) {
 	items := symbols(1_000_000, 1)
-	for _, m := range []int{135, 1350, 13_500, 135_000} {
-		b.Run(fmt.Sprintf("n=1M/m=%d", m), func(b *testing.B) {
-			for b.Loop() {
-				mustBuild(b, m, items)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(items)), "ns/item")
-		})
+	for _, mapping := range []Mapping{Regular, Irregular} {
+		for _, m := range []int{135, 1350, 13_500, 135_000} {
+			b.Run(fmt.Sprintf("%v/n=1M/m=%d", mapping, m), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := Build(mapping, testSalt, m, slices.Values(items)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(items)), "ns/item")
+			})
+		}
 	}
 }
 
