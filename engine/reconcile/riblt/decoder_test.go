@@ -23,7 +23,7 @@ func sameSet(a, b []uint64) bool {
 // coding of the given width, and returns how many cells that took.
 func stream(t testing.TB, d *Decoder, remote *Sketch, width int, r *rand.Rand) int {
 	t.Helper()
-	coding := Coding{Regular, remote.Len(), width}
+	coding := Coding{remote.Mapping(), remote.Len(), width}
 	for lo := 0; !d.Done(); lo = d.Received() {
 		hi := min(lo+1+r.IntN(1+lo/2), len(remote.Cells()))
 		if lo == hi {
@@ -66,9 +66,13 @@ func TestDifferenceIsThatOfMaps(t *testing.T) {
 				wantLocal = append(wantLocal, symbol)
 			}
 		}
-		width := ShortCheck + trial%2*(WideCheck-ShortCheck)
-		d := mustDecoder(t, width, mustBuild(t, 4000, local).Source())
-		stream(t, d, mustBuild(t, 4000, remote), width, r)
+		width, mapping := ShortCheck+trial%2*(WideCheck-ShortCheck), Mapping(trial/2%2)
+		opt := Options{Mapping: mapping, Salt: testSalt, CheckBytes: width, MaxCells: MaxCells}
+		d, err := NewDecoder(opt, build(t, mapping, 4000, local).Source())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream(t, d, build(t, mapping, 4000, remote), width, r)
 		audit(t, d)
 		if !sameSet(d.OnlyRemote(), wantRemote) || !sameSet(d.OnlyLocal(), wantLocal) || d.Inconsistent() {
 			t.Fatalf("trial %d: %v, want +%d -%d", trial, d, len(wantRemote), len(wantLocal))

@@ -21,7 +21,12 @@ func symbols(n int, seed uint64) []uint64 {
 
 func mustBuild(t testing.TB, m int, items []uint64) *Sketch {
 	t.Helper()
-	s, err := Build(Regular, testSalt, m, slices.Values(items))
+	return build(t, Regular, m, items)
+}
+
+func build(t testing.TB, mapping Mapping, m int, items []uint64) *Sketch {
+	t.Helper()
+	s, err := Build(mapping, testSalt, m, slices.Values(items))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +86,10 @@ func audit(t testing.TB, d *Decoder) {
 	if d.Done() != (d.received > 0 && nonzero == 0) {
 		t.Fatalf("Done is %t with %d of %d cells not zero", d.Done(), nonzero, d.received)
 	}
-	if len(d.list) > d.received || len(d.OnlyRemote())+len(d.OnlyLocal()) != len(d.list) {
+	if len(d.list) > d.received+tailSums || len(d.OnlyRemote())+len(d.OnlyLocal()) != len(d.list) {
 		t.Fatalf("%d items, +%d -%d, from %d cells", len(d.list), len(d.OnlyRemote()), len(d.OnlyLocal()), d.received)
 	}
-	if len(d.stack) > d.received || len(d.cells) > d.received+d.received/4+1 || len(d.seen.slots) > max(64, 4*d.received) {
+	if len(d.stack) > d.received || len(d.cells) > d.received+d.received/4+1 || len(d.seen.slots) > max(64, 4*(d.received+tailSums)) {
 		t.Fatalf("memory: %d candidates, %d cells, %d slots for %d cells", len(d.stack), len(d.cells), len(d.seen.slots), d.received)
 	}
 	bytes := 24*cap(d.cells) + 24*cap(d.list) + 4*cap(d.stack) + 4*len(d.seen.slots) + 8*cap(d.only[0]) + 8*cap(d.only[1])
