@@ -52,29 +52,37 @@ func BenchmarkAdd(b *testing.B) {
 
 // The whole of a warm session but the wire: subtract and decode.
 func BenchmarkDecode(b *testing.B) {
-	for _, reuse := range []bool{true, false} {
-		for _, size := range []int{10, 100, 1000, 10_000} {
-			b.Run(fmt.Sprintf("reuse=%t/d=%d", reuse, size), func(b *testing.B) {
-				benchmarkDecode(b, size, reuse)
-			})
+	for _, mapping := range []Mapping{Regular, Irregular} {
+		for _, reuse := range []bool{true, false} {
+			for _, size := range []int{10, 100, 1000, 10_000} {
+				b.Run(fmt.Sprintf("%v/reuse=%t/d=%d", mapping, reuse, size), func(b *testing.B) {
+					benchmarkDecode(b, mapping, size, reuse)
+				})
+			}
 		}
 	}
 }
 
-func benchmarkDecode(b *testing.B, size int, reuse bool) {
+func benchmarkDecode(b *testing.B, mapping Mapping, size int, reuse bool) {
 	const pairs = 16 // so that no branch predictor learns the input
+	opt := Options{Mapping: mapping, Salt: testSalt, CheckBytes: ShortCheck, MaxCells: MaxCells, Secret: 99}
 	var remote, local [pairs]*Sketch
 	for i := range remote {
 		r, l, _, _ := pair(1000, size/2, size-size/2, uint64(i))
-		remote[i], local[i] = mustBuild(b, 4*size, r), mustBuild(b, 4*size, l)
-		d := mustDecoder(b, ShortCheck, local[i].Source())
+		remote[i], local[i] = build(b, mapping, 4*size, r), build(b, mapping, 4*size, l)
+		d, err := NewDecoder(opt, local[i].Source())
+		if err != nil {
+			b.Fatal(err)
+		}
 		for j := 0; !d.Done(); j++ {
+			if j == len(remote[i].Cells()) {
+				b.Fatal("never done")
+			}
 			mustReceive(b, d, remote[i].Cells()[j:j+1])
 		}
 		remote[i] = remote[i].Clone(d.Received())
 	}
-	d := mustDecoder(b, ShortCheck, nothing)
-	opt, i := d.opt, 0
+	d, i := &Decoder{}, 0
 	b.ReportAllocs()
 	for b.Loop() {
 		if !reuse {

@@ -31,10 +31,10 @@ type Decoder struct {
 	local Source
 
 	cells    []residue // received cells, then foreseen ones, see foresee
-	span     span      // of all of them
-	walk     []uint32  // where the item in hand is
+	ahead    span      // the foreseen ones
+	walk     []uint32
 	received int
-	nonzero  int    // received cells that are not zero
+	zeros    int    // received cells from cell 0 on that are known to be zero
 	items    uint64 // remote and local items together, as cell 0 states them
 
 	stack   []uint32 // cells that may be pure, each at most once
@@ -61,9 +61,16 @@ func (r *residue) toggle(symbol, check uint64, sign int64) {
 	r.tag -= 2 * sign
 }
 
-// occupied is 0 if the cell is zero, else 1.
-func (r *residue) occupied() int {
-	return bit(r.sum|r.check|uint64(r.tag>>1) != 0)
+// zero reports whether nothing is left in the cell.
+func (r *residue) zero() bool { return r.sum|r.check|uint64(r.tag>>1) == 0 }
+
+// release takes an item out and returns 1 if the cell should go on the stack now,
+// else 0.
+func (r *residue) release(symbol, check uint64, sign int64) int {
+	r.toggle(symbol, check, sign)
+	queue := r.candidate()
+	r.tag |= int64(queue)
+	return queue
 }
 
 // candidate is 1 if the cell should go on the stack, else 0.
@@ -143,6 +150,7 @@ func (d *Decoder) Receive(remote []Cell) error {
 	d.foresee(hi)
 	d.subtract(remote, local)
 	d.peel()
+	d.look()
 	return nil
 }
 
@@ -165,18 +173,16 @@ func (d *Decoder) foresee(hi int) {
 	}
 	d.cells = slices.Grow(d.cells, end-lo)[:end]
 	clear(d.cells[lo:])
-	d.span = d.opt.Mapping.span(lo, end)
-	for i := range d.list {
-		d.apply(d.list[i], 1)
+	fresh := d.opt.Mapping.span(lo, end)
+	for _, item := range d.list {
+		d.apply(item, fresh, 1)
 	}
-	d.span = d.opt.Mapping.span(0, end)
 }
 
-// apply removes (times 1) or restores (times -1) an item in all cells of the
-// span. It keeps no books.
-func (d *Decoder) apply(item recovered, times int64) {
+// apply removes (times 1) or restores (times -1) an item in a range of cells.
+func (d *Decoder) apply(item recovered, in span, times int64) {
 	check := Checksum(d.opt.Salt, item.symbol)
-	d.walk = d.span.walk(d.walk[:0], check)
+	d.walk = in.walk(d.walk[:0], check)
 	for _, i := range d.walk {
 		d.cells[i].toggle(item.symbol, check&d.mask, times*item.sign)
 	}
@@ -194,7 +200,6 @@ func (d *Decoder) subtract(remote, local []Cell) {
 		r.sum ^= remote[i].Sum ^ local[i].Sum
 		r.check ^= (remote[i].Check ^ local[i].Check) & d.mask
 		r.tag += 2 * (remote[i].Count - local[i].Count)
-		d.nonzero += r.occupied()
 		queue := r.candidate()
 		r.tag |= int64(queue)
 		stack[top] = uint32(d.received + i)
@@ -202,6 +207,7 @@ func (d *Decoder) subtract(remote, local []Cell) {
 	}
 	d.stack = stack[:top]
 	d.received += len(remote)
+	d.ahead = d.opt.Mapping.span(d.received, len(d.cells))
 }
 
 // peel recovers the items of pure cells until none is left. Each peel of a
@@ -232,11 +238,15 @@ func (d *Decoder) accept(home uint32, symbol, check uint64, sign int64) {
 		return
 	}
 	item := recovered{symbol, sign}
-	d.walk = d.span.walk(d.walk[:0], check)
-	d.remove(item, check&d.mask)
+	d.remove(item, check)
 	if d.cells[home].count() != 0 {
-		d.restore(item, check&d.mask)
+		// It queues nothing, or two mixtures that share cells could queue each
+		// other for ever; what the removal has queued is found out.
+		d.apply(item, d.opt.Mapping.span(0, d.received), -1)
 		return
+	}
+	if d.received < len(d.cells) {
+		d.apply(item, d.ahead, 1)
 	}
 	d.add(item, slot)
 }
@@ -249,60 +259,51 @@ func (d *Decoder) add(item recovered, slot int) {
 	*only = append(*only, item.symbol)
 }
 
-// remove takes an item out of all cells on its walk and keeps the books of those
-// received: how many are not zero and which may have become pure. It is the
-// inner loop of decoding, and the books have no branches because nothing
-// predicts them.
+// remove takes an item out of the received cells and notes which of them may
+// have become pure. These are the inner loops of decoding, and their bodies have
+// no branches because nothing predicts them.
 func (d *Decoder) remove(item recovered, check uint64) {
-	cells, nonzero := d.cells, d.nonzero
+	cells := d.cells[:d.received]
 	stack, top := d.stack[:cap(d.stack)], len(d.stack)
-	n := 0
-	for _, i := range d.walk {
-		if int(i) >= d.received {
-			break
+	index, state, masked := uint64(0), check, check&d.mask
+	if d.opt.Mapping == Irregular {
+		strata := layout.strata[layout.first[layout.classOf[check%(1<<classBits)]]:]
+		for at := 0; index < uint64(len(cells)); at++ {
+			stack[top] = uint32(index)
+			top += cells[index].release(item.symbol, masked, item.sign)
+			state *= multiplier
+			index = strata[at].pick(state)
 		}
-		r := &cells[i]
-		nonzero -= r.occupied()
-		r.toggle(item.symbol, check, item.sign)
-		nonzero += r.occupied()
-		queue := r.candidate()
-		r.tag |= int64(queue)
-		stack[top] = i
-		top += queue
-		n++
+	} else {
+		for index < uint64(len(cells)) {
+			stack[top] = uint32(index)
+			top += cells[index].release(item.symbol, masked, item.sign)
+			index, state = step(index, state)
+		}
 	}
-	for _, i := range d.walk[n:] {
-		cells[i].toggle(item.symbol, check, item.sign)
-	}
-	d.stack, d.nonzero = stack[:top], nonzero
+	d.stack, d.zeros = stack[:top], 0
 }
 
-// restore undoes a remove. It queues nothing, or two mixtures that share cells
-// could queue each other for ever; what the remove has queued is found out.
-func (d *Decoder) restore(item recovered, check uint64) {
-	for _, i := range d.walk {
-		r := &d.cells[i]
-		if int(i) < d.received {
-			d.nonzero -= r.occupied()
-		}
-		r.toggle(item.symbol, check, -item.sign)
-		if int(i) < d.received {
-			d.nonzero += r.occupied()
-		}
+// look finds out whether all received cells are zero. It stops at the first that
+// is not and goes on from there next time, unless an item was recovered since.
+// Since every item is in cell 0, an honest peer's cells are looked through once.
+func (d *Decoder) look() {
+	for d.zeros < d.received && d.cells[d.zeros].zero() {
+		d.zeros++
 	}
 }
 
 // Done reports whether the difference is complete: at least cell 0 has arrived
 // and nothing is left in any cell. Every item is in cell 0, so that equal sets
 // are done after one cell.
-func (d *Decoder) Done() bool { return d.received > 0 && d.nonzero == 0 }
+func (d *Decoder) Done() bool { return d.received > 0 && d.zeros == d.received }
 
 // Inconsistent reports that the cells are not those of two sets, by deceit or by
 // a mixture that passed for pure (see ShortCheck): the session is better
 // abandoned, since it will hardly ever be Done. That it is false proves nothing;
 // against a peer who never ends only a limit of cells helps.
 func (d *Decoder) Inconsistent() bool {
-	return d.strange || d.nonzero > 0 && len(d.list) >= d.received
+	return d.strange || d.received > 0 && !d.Done() && len(d.list) >= d.received
 }
 
 // Received returns the number of cells taken in.
@@ -319,6 +320,6 @@ func (d *Decoder) OnlyLocal() []uint64 { return d.only[0] }
 
 // String is the decoder's one-line form.
 func (d *Decoder) String() string {
-	return fmt.Sprintf("riblt %d cells, +%d -%d, %d cells left, ~%d items to go",
-		d.received, len(d.only[1]), len(d.only[0]), d.nonzero, d.Remaining())
+	return fmt.Sprintf("riblt %d cells, +%d -%d, ~%d items to go",
+		d.received, len(d.only[1]), len(d.only[0]), d.Remaining())
 }

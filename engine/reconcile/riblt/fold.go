@@ -63,16 +63,16 @@ func foldRegular(cells []Cell, zero *Cell, lo int, salt uint64, symbols []uint64
 }
 
 // strider is a walker from stratum to stratum. place is the next stratum in its
-// upper half and the index below: whole words get from one round to the next
-// twice as fast as halves.
+// upper half and the index below.
 type strider struct {
 	symbol, check, state, place uint64
 }
 
-func (w *strider) stride() {
-	at := w.place >> 32
-	w.place = (at+1)<<32 | layout.strata[at].pick(w.state)
-	w.state *= multiplier
+// stride goes to the next stratum. It takes no pointer, so that a walker stays in
+// registers.
+func stride(place, state uint64) (uint64, uint64) {
+	at := place >> 32
+	return (at+1)<<32 | layout.strata[at].pick(state), state * multiplier
 }
 
 // foldIrregular is foldRegular by strata.
@@ -83,12 +83,12 @@ func foldIrregular(cells []Cell, zero *Cell, lo int, salt uint64, symbols []uint
 		check := Checksum(salt, symbol)
 		zero.toggle(symbol, check, 1)
 		start := &from[layout.classOf[check%(1<<classBits)]]
-		w := strider{symbol, check, check * start.power, uint64(start.at) << 32}
-		if w.stride(); uint32(w.place) < uint32(lo) {
-			w.stride()
+		place, state := stride(uint64(start.at)<<32, check*start.power)
+		if uint32(place) < uint32(lo) {
+			place, state = stride(place, state)
 		}
-		walkers[live%foldBatch] = w
-		_, inside := bits.Sub64(uint64(uint32(w.place)), end, 0)
+		walkers[live%foldBatch] = strider{symbol, check, state, place}
+		_, inside := bits.Sub64(uint64(uint32(place)), end, 0)
 		live += inside
 	}
 	for live > 0 {
@@ -96,7 +96,7 @@ func foldIrregular(cells []Cell, zero *Cell, lo int, salt uint64, symbols []uint
 		live = 0
 		for _, w := range walking {
 			cells[uint32(w.place)].toggle(w.symbol, w.check, 1)
-			w.stride()
+			w.place, w.state = stride(w.place, w.state)
 			walkers[live%foldBatch] = w
 			_, inside := bits.Sub64(uint64(uint32(w.place)), end, 0)
 			live += inside

@@ -67,9 +67,22 @@ func (s *Sketch) Remove(symbol uint64) { s.toggle(symbol, -1) }
 
 func (s *Sketch) toggle(symbol uint64, sign int64) {
 	check := Checksum(s.salt, symbol)
-	s.walk = s.span.walk(s.walk[:0], check)
-	for _, i := range s.walk {
-		s.cells[i].toggle(symbol, check, sign)
+	if s.Mapping() == Irregular {
+		s.cells[0].toggle(symbol, check, sign)
+		state, end := check, uint64(len(s.cells))
+		for _, stratum := range layout.strata[layout.first[layout.classOf[check%(1<<classBits)]]:] {
+			state *= multiplier
+			index := stratum.pick(state)
+			if index >= end {
+				return
+			}
+			s.cells[index].toggle(symbol, check, sign)
+		}
+	}
+	index, state := uint64(0), check
+	for index < uint64(len(s.cells)) {
+		s.cells[index].toggle(symbol, check, sign)
+		index, state = step(index, state)
 	}
 }
 

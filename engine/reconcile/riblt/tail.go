@@ -22,7 +22,7 @@ func (d *Decoder) SetTail(sums pinsketch.Sketch) { d.tail = tail{sums: sums} }
 // at first, and then one whenever a quarter more cells have come.
 func (d *Decoder) Finish(holds func(symbol uint64) bool) bool {
 	t := &d.tail
-	if d.Done() || len(t.sums) == 0 || d.received < t.again || d.Remaining() > 3*len(t.sums) {
+	if d.Done() || len(t.sums) == 0 || d.received < t.again || d.Remaining() > 2*len(t.sums) {
 		return d.Done()
 	}
 	t.again = d.received + d.received/4
@@ -51,14 +51,16 @@ func (d *Decoder) finish(symbols []uint64, holds func(symbol uint64) bool) bool 
 			items[i].sign = -1
 		}
 	}
+	all := d.opt.Mapping.span(0, len(d.cells))
 	for _, item := range items {
-		d.apply(item, 1)
+		d.apply(item, all, 1)
 	}
-	if d.recount(); d.nonzero > 0 {
+	d.zeros = 0
+	if d.look(); !d.Done() {
 		for _, item := range items {
-			d.apply(item, -1)
+			d.apply(item, all, -1)
 		}
-		d.recount()
+		d.zeros = 0
 		return false
 	}
 	for _, item := range items {
@@ -68,12 +70,4 @@ func (d *Decoder) finish(symbols []uint64, holds func(symbol uint64) bool) bool 
 	}
 	d.tail = tail{}
 	return d.Done()
-}
-
-// recount counts the received cells that are not zero.
-func (d *Decoder) recount() {
-	d.nonzero = 0
-	for i := range d.cells[:d.received] {
-		d.nonzero += d.cells[i].occupied()
-	}
 }

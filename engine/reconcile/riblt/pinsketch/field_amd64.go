@@ -9,10 +9,10 @@ var accelerated = cpu.X86.HasPCLMULQDQ
 //go:noescape
 func mulFast(a, b uint64) uint64
 
-// toggleFast is togglePortable for an even number of sums, given as pairs.
+// toggleFast is togglePortable for four sums or a multiple, at least one.
 //
 //go:noescape
-func toggleFast(sums *uint64, pairs int, x uint64)
+func toggleFast(sums *uint64, fours int, x uint64)
 
 // addMultipleFast is addMultiple for at least one element.
 //

@@ -20,37 +20,57 @@ TEXT ·mulFast(SB), NOSPLIT, $0-24
 	MOVQ      X0, ret+16(FP)
 	RET
 
-// func toggleFast(sums *uint64, pairs int, x uint64)
+// func toggleFast(sums *uint64, fours int, x uint64)
 //
-// X0 and X1 run through the powers 1, 5, 9 … and 3, 7, 11 … of x, by steps of
-// x^4 in X2, so that two products are under way at a time.
+// X0 to X3 run through the powers 1, 3, 5, 7 of x and on by steps of x^8 in X4,
+// so that four products are under way at a time.
 TEXT ·toggleFast(SB), NOSPLIT, $0-24
 	MOVQ      sums+0(FP), DI
-	MOVQ      pairs+8(FP), CX
+	MOVQ      fours+8(FP), CX
 	MOVQ      x+16(FP), X0
 	MOVQ      $0x1b, AX
 	MOVQ      AX, X7
-	MOVOU     X0, X2
-	PCLMULQDQ $0x00, X0, X2
-	REDUCE(X2, X3, X7)
-	MOVOU     X2, X1
+	MOVOU     X0, X5
+	PCLMULQDQ $0x00, X0, X5
+	REDUCE(X5, X8, X7)
+	MOVOU     X5, X1
+	MOVOU     X5, X4
 	PCLMULQDQ $0x00, X0, X1
-	PCLMULQDQ $0x00, X2, X2
-	REDUCE(X1, X3, X7)
-	REDUCE(X2, X4, X7)
+	PCLMULQDQ $0x00, X5, X4
+	REDUCE(X1, X8, X7)
+	REDUCE(X4, X9, X7)
+	MOVOU     X4, X2
+	MOVOU     X4, X3
+	PCLMULQDQ $0x00, X0, X2
+	PCLMULQDQ $0x00, X1, X3
+	PCLMULQDQ $0x00, X4, X4
+	REDUCE(X2, X8, X7)
+	REDUCE(X3, X9, X7)
+	REDUCE(X4, X10, X7)
 
 next:
 	MOVQ      X0, AX
 	MOVQ      X1, BX
+	MOVQ      X2, DX
+	MOVQ      X3, SI
 	XORQ      AX, (DI)
 	XORQ      BX, 8(DI)
-	ADDQ      $16, DI
-	PCLMULQDQ $0x00, X2, X0
-	PCLMULQDQ $0x00, X2, X1
-	REDUCE(X0, X3, X7)
-	REDUCE(X1, X4, X7)
+	XORQ      DX, 16(DI)
+	XORQ      SI, 24(DI)
 	DECQ      CX
-	JNZ       next
+	JZ        done
+	ADDQ      $32, DI
+	PCLMULQDQ $0x00, X4, X0
+	PCLMULQDQ $0x00, X4, X1
+	PCLMULQDQ $0x00, X4, X2
+	PCLMULQDQ $0x00, X4, X3
+	REDUCE(X0, X8, X7)
+	REDUCE(X1, X9, X7)
+	REDUCE(X2, X10, X7)
+	REDUCE(X3, X11, X7)
+	JMP       next
+
+done:
 	RET
 
 // func addMultipleFast(dst, src *uint64, n int, c uint64)

@@ -22,8 +22,8 @@ type Sketch []uint64
 
 // Toggle adds an element to the set, or removes it.
 func (s Sketch) Toggle(x uint64) {
-	if accelerated && len(s) > 0 && len(s)%2 == 0 {
-		toggleFast(&s[0], len(s)/2, x)
+	if accelerated && len(s) > 0 && len(s)%4 == 0 {
+		toggleFast(&s[0], len(s)/4, x)
 		return
 	}
 	s.togglePortable(x)
