@@ -237,7 +237,7 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 var layers = [][]string{
 	{"codec"},
 	{"engine/lthash", "engine/sign", "engine/identity", "engine/store", "engine/reconcile", "engine/service",
-		"engine/sim/draw", "engine/sim/kernel"},
+		"engine/sim/draw", "engine/sim/kernel", "engine/reconcile/riblt/pinsketch", "engine/reconcile/riblt/compat"},
 	{"engine/store/memory", "engine/store/pebble", "engine/store/storetest", "engine/reconcile/full", "engine/reconcile/frontier",
 		"engine/reconcile/riblt", "engine/reconcile/reconciletest", "engine/sim/links", "engine/sim/kernel/kernelbench"},
 	{"engine/syncer", "engine/store/storebench", "engine/presence"},

@@ -177,6 +177,7 @@ type base struct {
 	n       int
 	own     bool
 	space   codec.ID
+	salt    codec.Salt
 	maker   *maker
 	arena   *memory.Arena
 	records []*codec.Record
@@ -191,13 +192,14 @@ func newBase(n int) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.common(n, func(rec *codec.Record) { b.add(rec, &g.Salt) })
+	b.salt = g.Salt
+	m.common(n, b.add)
 	return b, b.summarise(m.genesis)
 }
 
-func (b *base) add(rec *codec.Record, salt *codec.Salt) {
+func (b *base) add(rec *codec.Record) {
 	b.records = append(b.records, rec)
-	b.short = append(b.short, codec.ShortID(salt, &rec.ID))
+	b.short = append(b.short, codec.ShortID(&b.salt, &rec.ID))
 }
 
 // summarise lets a node compute the fingerprint of the base, which is the same
@@ -233,7 +235,7 @@ func (b *base) stores(d *difference) (stores [2]store.Store) {
 
 // store returns a store that holds the base, or nothing.
 func (b *base) store(full bool) *baseStore {
-	st := &baseStore{Store: memory.New(b.arena)}
+	st := &baseStore{Store: memory.New(b.arena), salt: b.salt}
 	if full {
 		for i, rec := range b.records {
 			st.Store.Insert(rec, b.short[i])
@@ -247,15 +249,10 @@ func (b *base) store(full bool) *baseStore {
 // A baseStore is a memory store that knows the summary of what it began with.
 type baseStore struct {
 	*memory.Store
+	salt    codec.Salt
 	base    map[string][]byte // summaries of the base, for all stores
 	keep    map[string][]byte // where to leave summaries, nil for nowhere
-	changes []change
-}
-
-type change struct {
-	short uint64
-	id    codec.ID
-	added bool
+	changes []store.Change
 }
 
 // summaryPrefix begins the names of metadata that is a function of the set.
@@ -263,15 +260,21 @@ const summaryPrefix = "summary/"
 
 // Insert implements store.Store.
 func (s *baseStore) Insert(rec *codec.Record, short uint64) store.Ref {
-	s.changes = append(s.changes, change{short, rec.ID, true})
+	s.note(rec, short, true)
 	return s.Store.Insert(rec, short)
 }
 
 // Remove implements store.Store.
 func (s *baseStore) Remove(space codec.ID, ref store.Ref) {
 	rec := s.Load(space, ref)
-	s.changes = append(s.changes, change{0, rec.ID, false})
+	s.note(rec, codec.ShortID(&s.salt, &rec.ID), false)
 	s.Store.Remove(space, ref)
+}
+
+func (s *baseStore) note(rec *codec.Record, short uint64, added bool) {
+	s.changes = append(s.changes, store.Change{
+		Short: short, ID: rec.ID, Author: rec.Author, Key: rec.Key, Version: rec.Version, Time: rec.Time, Added: added,
+	})
 }
 
 // SetMeta implements store.Store.
@@ -294,9 +297,9 @@ func (s *baseStore) Meta(key string) []byte {
 func (s *baseStore) Seq(codec.ID) uint64 { return uint64(len(s.changes)) }
 
 // Changes implements store.ChangeLog.
-func (s *baseStore) Changes(_ codec.ID, seq uint64, fn func(short uint64, id codec.ID, added bool)) bool {
-	for _, c := range s.changes[seq:] {
-		fn(c.short, c.id, c.added)
+func (s *baseStore) Changes(_ codec.ID, seq uint64, fn func(*store.Change)) bool {
+	for i := range s.changes[seq:] {
+		fn(&s.changes[int(seq)+i])
 	}
 	return true
 }

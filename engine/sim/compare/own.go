@@ -80,9 +80,9 @@ func (b *Bench) ownBase() error {
 	if err != nil {
 		return err // unreachable: readOwn has parsed it
 	}
-	base := &base{n: len(b.own.records), own: true, space: g.ID(), arena: memory.NewArena()}
+	base := &base{n: len(b.own.records), own: true, space: g.ID(), salt: g.Salt, arena: memory.NewArena()}
 	for _, rec := range b.own.records {
-		base.add(rec, &g.Salt)
+		base.add(rec)
 	}
 	b.base = base
 	return base.summarise(b.own.genesis)
