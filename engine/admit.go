@@ -85,16 +85,15 @@ func (n *Node) candidate(sp *space, rec *codec.Record, link uint64, peer codec.P
 
 // allows checks a record against its space's rules, without its signature.
 func (sp *space) allows(rec *codec.Record) error {
-	if rec.ValueLen > sp.genesis.ValueMax {
-		return fmt.Errorf("value of %d bytes, the space allows %d", rec.ValueLen, sp.genesis.ValueMax)
-	}
 	owner := rec.Author == sp.genesis.Owner
-	switch rec.Kind {
-	case codec.KindGrant, codec.KindCut:
+	switch {
+	case rec.Kind == codec.KindGrant || rec.Kind == codec.KindCut: // of whatever size: their form is fixed
 		if !owner {
 			return errors.New("only the owner grants and cuts")
 		}
 		return sp.checkControl(rec)
+	case rec.ValueLen > sp.genesis.ValueMax:
+		return fmt.Errorf("value of %d bytes, the space allows %d", rec.ValueLen, sp.genesis.ValueMax)
 	}
 	if rec.Grant.IsZero() {
 		if sp.genesis.Write == codec.WriteMembers && !owner {

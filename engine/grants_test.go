@@ -169,3 +169,55 @@ func TestReadersChange(t *testing.T) {
 		t.Fatal(f)
 	}
 }
+
+// What a space's genesis forbids is refused, whoever brings it, and the bringer is
+// blamed.
+func TestAdmissionRules(t *testing.T) {
+	owner, member, stranger := newAuthor(9), newAuthor(8), newAuthor(7)
+	g := genesis(owner)
+	g.Write, g.ValueMax = codec.WriteMembers, 4
+	space := g.ID()
+	n := openNode(t, 1, Config{}, newStore())
+	join(t, n, g)
+	grant := owner.grant(space, 1, member.peer)
+	bring(n, space, grant)
+	refused := map[string]*codec.Record{
+		"no grant":            stranger.put(space, 1, "k", "v", codec.ID{}),
+		"no grant, a member":  member.put(space, 1, "k", "v", codec.ID{}),
+		"somebody else's":     stranger.put(space, 2, "k", "v", grant.ID),
+		"a value over":        member.put(space, 2, "k", "five!", grant.ID),
+		"the owner's is over": owner.put(space, 2, "k", "five!", codec.ID{}),
+	}
+	for name, rec := range refused {
+		if got := bring(n, space, rec); got.Err == nil || got.New != 0 || standing(t, n, space, rec.ID) != codec.StandingRefused {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	got := bring(n, space, owner.put(space, 3, "k", "four", codec.ID{}), member.put(space, 3, "k", "four", grant.ID))
+	if got.Err != nil || got.New != 2 || n.Count(space) != 3 {
+		t.Fatalf("allowed: %+v, %d records", got, n.Count(space))
+	}
+}
+
+// Grants and cuts supersede nothing, also where an owner signs several under one
+// key: who may write must not depend on which of them came first.
+func TestControlsAllStay(t *testing.T) {
+	owner := newAuthor(9)
+	g := genesis(owner)
+	g.Write = codec.WriteMembers
+	control := func(version uint64, member byte) *codec.Record {
+		h := codec.Header{Kind: codec.KindGrant, Space: g.ID(), Version: version, Codec: codec.CodecDagCBOR, Key: controlKey('g', owner.peer, 0)}
+		return owner.sign(h, codec.GrantValue{Member: newAuthor(member).peer}.Encode())
+	}
+	older, newer := control(1, 7), control(2, 8)
+	for _, order := range [][]*codec.Record{{older, newer}, {newer, older}} {
+		n := openNode(t, 1, Config{}, newStore())
+		join(t, n, g)
+		bring(n, g.ID(), order[0])
+		bring(n, g.ID(), order[1])
+		sp := n.spaces[g.ID()]
+		if n.Count(g.ID()) != 2 || !sp.isMember(newAuthor(7).peer) || !sp.isMember(newAuthor(8).peer) {
+			t.Fatalf("%d controls are left", n.Count(g.ID()))
+		}
+	}
+}
