@@ -331,7 +331,7 @@ func (n *Node) eachDot(sp *space, author codec.PeerID, version uint64, fn func(*
 // own past, somebody else uses the key.
 func (n *Node) seenOwn(sp *space, rec *codec.Record) {
 	fresh := rec.Version>>versionTagBits >= sp.writer.next
-	sp.jumpAbove(rec.Version)
+	n.jumpAbove(sp, rec.Version)
 	if !sp.writer.refused && (fresh || rec.Version&(1<<versionTagBits-1) != n.tag && !n.wasOurs(rec.Version)) {
 		if !n.keyInUse {
 			n.keyInUse = true

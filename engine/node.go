@@ -232,9 +232,6 @@ func (n *Node) restoreSpace(block []byte) error {
 		}
 	})
 	each(metaFlags(sp.id), func(name, value []byte) { sp.restoreProof(codec.PeerID(name), value) })
-	if rec := n.latestOf(sp, n.cfg.Peer); rec != nil {
-		sp.jumpAbove(rec.Version) // another machine may have written with this key
-	}
 	return nil
 }
 

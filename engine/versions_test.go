@@ -15,18 +15,22 @@ type ledger struct {
 	t    *testing.T
 	self codec.PeerID
 	ids  map[uint64]codec.ID
-	high uint64
+	high uint64 // the highest count that the node must remember, whatever happens
 }
 
-func (l *ledger) Admitted(rec *codec.Record, _ uint64) {
+func (l *ledger) Admitted(rec *codec.Record, link uint64) {
 	if rec.Author != l.self {
 		return
+	}
+	count := rec.Version >> versionTagBits
+	if link == 0 && count <= l.high {
+		l.t.Fatalf("count %d was written after %d", count, l.high)
 	}
 	if old, used := l.ids[rec.Version]; used && old != rec.ID {
 		l.t.Fatalf("version %#x was signed twice", rec.Version)
 	}
 	l.ids[rec.Version] = rec.ID
-	l.high = max(l.high, rec.Version)
+	l.high = max(l.high, count)
 }
 
 func putOne(space codec.ID, i int) *codec.Put {
@@ -34,7 +38,8 @@ func putOne(space codec.ID, i int) *codec.Put {
 }
 
 // No crash, loss, leave or accepted loss makes an honest node sign a version
-// twice.
+// twice, and none but the loss of everything lets its versions fall back: what is
+// written next has to win over what was written before.
 func TestVersionsAreNeverReused(t *testing.T) {
 	self := newAuthor(1)
 	for seed := range uint64(120) {
@@ -55,6 +60,9 @@ func TestVersionsAreNeverReused(t *testing.T) {
 			}
 			boot++
 			join(t, n, g)
+			if n.spaces[g.ID()].writer.refused { // it knows that it may have forgotten
+				book.high = 0
+			}
 		}
 		open()
 		for i := range 60 {
@@ -142,6 +150,28 @@ func TestBootsAndPeersAreChecked(t *testing.T) {
 		if _, err := Open(cfg, st, Options{}); err == nil {
 			t.Fatalf("boot %d opened", cfg.Boot)
 		}
+	}
+}
+
+// Records of its own that a crash has taken from a node are its past, not somebody
+// else's.
+func TestOwnPastComesBack(t *testing.T) {
+	g := genesis(newAuthor(9))
+	witness := openNode(t, 2, Config{}, newStore())
+	st := newStore()
+	n := openNode(t, 1, Config{}, st)
+	join(t, witness, g)
+	join(t, n, g)
+	do(t, n, putOne(g.ID(), 1)) // reserves versions, durably
+	do(t, n, putOne(g.ID(), 2))
+	exchange([]*Node{n, witness}, g.ID())
+	n = openNode(t, 1, Config{Boot: 1}, st.Crash(0))
+	if n.Count(g.ID()) != 1 {
+		t.Fatalf("%d records have survived the crash", n.Count(g.ID()))
+	}
+	exchange([]*Node{n, witness}, g.ID())
+	if got := find[*codec.KeyInUse](do(t, n, &codec.Wake{})); n.Count(g.ID()) != 2 || n.keyInUse || len(got) > 0 {
+		t.Fatalf("%d records, key in use: %t, %v", n.Count(g.ID()), n.keyInUse, got)
 	}
 }
 

@@ -36,10 +36,14 @@ func (n *Node) version(sp *space) uint64 {
 	return (w.next-1)<<versionTagBits | n.tag
 }
 
-// jumpAbove makes every later version higher than one seen elsewhere.
-func (sp *space) jumpAbove(version uint64) {
-	if count := version>>versionTagBits + 1; count > sp.writer.next {
-		sp.writer.next = count
+// jumpAbove makes every later version higher than one seen elsewhere, also when
+// the record that bore it has gone.
+func (n *Node) jumpAbove(sp *space, version uint64) {
+	w := &sp.writer
+	w.next = max(w.next, version>>versionTagBits+1)
+	if w.next > w.reserved {
+		w.reserved = w.next
+		n.store.SetMeta(metaReserved(sp.id), binary.LittleEndian.AppendUint64(nil, w.reserved))
 	}
 }
 
