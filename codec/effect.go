@@ -277,7 +277,9 @@ type StoreFailed struct {
 }
 
 // KeyInUse says that records of this node's own key arrived that it did not
-// write: the key runs somewhere else too. The node writes above them from now on.
+// write: the key runs somewhere else too. The node writes above them from now on,
+// and writes again what they have won over although it is later: each time it
+// does, Stored with Req 0 names the records.
 type KeyInUse struct {
 	_       struct{} `cbor:",toarray"`
 	Space   ID

@@ -229,12 +229,17 @@ func (n *Node) find(sp *space, short uint64, id *codec.ID) int {
 // everybody who has to know. It returns false for one that the set does not keep.
 func (n *Node) settle(sp *space, rec *codec.Record, short, link uint64, urgent bool) bool {
 	n.observe(rec.Time)
+	var lost *codec.Record
 	if rec.Author == n.cfg.Peer && link != 0 {
 		n.seenOwn(sp, rec)
+		lost = n.outdone(sp, rec)
 	}
 	n.checkEquivocation(sp, rec)
 	if !n.place(sp, rec, short) {
 		return false
+	}
+	if lost != nil {
+		n.lostWrites = append(n.lostWrites, lost)
 	}
 	n.changed(sp, rec)
 	if n.observer != nil {

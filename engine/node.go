@@ -57,6 +57,8 @@ type Node struct {
 	closed    bool
 	services  []*running
 	inbox     []letter
+	// lostWrites are own records that others of this key have won over in this step.
+	lostWrites []*codec.Record
 
 	// Scratch of one step.
 	batch    []candidate
@@ -295,6 +297,7 @@ func (n *Node) Step(now codec.Now, events ...codec.Event) ([]codec.Effect, error
 			break
 		}
 	}
+	n.reissue()
 	n.wakeServices()
 	n.sync.End()
 	n.tellWatches()

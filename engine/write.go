@@ -191,8 +191,10 @@ func (n *Node) write(sp *space, req, replicas uint64, headers []codec.Header, va
 	}
 	d := draft{req: req, replicas: replicas}
 	for i, h := range headers {
-		h.Space, h.Author, h.Grant = sp.id, n.cfg.Peer, grantID
-		h.Version, h.Time = n.version(sp), n.tick()
+		h.Space, h.Author, h.Grant, h.Version = sp.id, n.cfg.Peer, grantID, n.version(sp)
+		if h.Time == 0 { // else it has been written before
+			h.Time = n.tick()
+		}
 		rec, err := codec.NewRecord(h, values[i])
 		if err != nil {
 			return err // unreachable: the draft was checked

@@ -1607,7 +1607,9 @@ class StoreFailed(Effect):
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyInUse(Effect):
     """KeyInUse says that records of this node's own key arrived that it did not write: the key
-    runs somewhere else too. The node writes above them from now on.
+    runs somewhere else too. The node writes above them from now on, and writes again what
+    they have won over although it is later: each time it does, Stored with Req 0 names the
+    records.
     """
 
     space: bytes = _bytes(32)
