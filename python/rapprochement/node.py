@@ -138,7 +138,10 @@ class Node:
         """
         mono, wall = self._clock() if now is None else now
         batch = (events,) if isinstance(events, Event) else events
-        data = b"".join([wire.encode(event, mono, wall) for event in batch])
+        try:
+            data = b"".join([wire.encode(event, mono, wall) for event in batch])
+        except AttributeError as error:
+            raise TypeError(f"an event is an object such as Wake(): {error}") from None
         self._check()
         try:
             return wire.decode_effects(self._handle.step(data))
@@ -400,12 +403,15 @@ class Node:
         """
         with open(path, "rb") as file:
             fields = _loads(_NODE_FORMAT, file.read())
-        key = identity.unseal(fields["identity"], passphrase)
-        settings.setdefault("boot", fields["boot"] + 1)
-        node = cls(key, store=store, **settings)
+        sealed, boot, spaces = (fields.get(name) for name in ("identity", "boot", "spaces"))
+        if not (isinstance(sealed, bytes) and isinstance(boot, int) and isinstance(spaces, list)):
+            raise ValueError("the export is damaged: it lacks its identity, boot or spaces")
+        blocks = [_blocks(space) for space in spaces]
+        settings.setdefault("boot", boot + 1)
+        node = cls(identity.unseal(sealed, passphrase), store=store, **settings)
         try:
-            for space in fields["spaces"]:
-                node._imported(space["genesis"], space["chunks"])
+            for genesis, chunks in blocks:
+                node._imported(genesis, chunks)
         except BaseException:
             node.close()
             raise
@@ -447,7 +453,11 @@ class Node:
 
 
 def put_entries(entries: Mapping[KeyLike, bytes]) -> list[wire.PutEntry]:
-    """The entries of a put, raw bytes by key."""
+    """The entries of a put, raw bytes by key. Raises `TypeError` for other values: what
+    a number or a text is in bytes is for the caller to say."""
+    for key, value in entries.items():
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"the value of {key!r} must be bytes, not {type(value).__name__}")
     return [
         wire.PutEntry(key_of(key), wire.Codec.RAW, bytes(value))
         for key, value in entries.items()
@@ -455,7 +465,10 @@ def put_entries(entries: Mapping[KeyLike, bytes]) -> list[wire.PutEntry]:
 
 
 def _id(space: SpaceLike) -> bytes:
-    return space if isinstance(space, bytes) else space.space
+    id = space if isinstance(space, bytes) else getattr(space, "space", None)
+    if not isinstance(id, bytes):
+        raise TypeError(f"a space is its id, or an effect that names one, not {space!r}")
+    return id
 
 
 def _dumps(format: str, fields: dict[str, Any]) -> bytes:
@@ -464,8 +477,17 @@ def _dumps(format: str, fields: dict[str, Any]) -> bytes:
 
 def read_space(data: bytes) -> tuple[bytes, list[bytes]]:
     """Genesis and chunks of what `Node.export_space` gave. Raises `ValueError`."""
-    fields = _loads(_SPACE_FORMAT, data)
-    return fields["genesis"], fields["chunks"]
+    return _blocks(_loads(_SPACE_FORMAT, data))
+
+
+def _blocks(space: object) -> tuple[bytes, list[bytes]]:
+    """The genesis and the chunks of an exported space. Raises `ValueError`."""
+    match space:
+        case {"genesis": bytes(genesis), "chunks": [*chunks]} if all(
+            isinstance(chunk, bytes) for chunk in chunks
+        ):
+            return genesis, chunks
+    raise ValueError("the export is damaged: a space has a genesis and a list of chunks")
 
 
 def _loads(format: str, data: bytes) -> dict[str, Any]:

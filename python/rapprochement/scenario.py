@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Mapping
@@ -97,8 +98,10 @@ class Scenario:
     def _checked(
         cls, text: str, files: Mapping[str, bytes] | None, directory: Path, seed: int | None
     ) -> Scenario:
-        if seed is not None and not 0 <= seed < 1 << 64:
-            raise ValueError(f"seed is {seed}, want 0 to 2**64 - 1")
+        if seed is not None:
+            seed = operator.index(seed)  # NumPy's numbers are welcome
+            if not 0 <= seed < 1 << 64:
+                raise ValueError(f"seed is {seed}, want 0 to 2**64 - 1")
         info = _asked({"op": "check", "scenario": text})["info"]
         given = dict(files or {})
         for name in info["files"]:

@@ -335,6 +335,8 @@ class World:
     def give(self, node: int, event: Event) -> list[Effect]:
         """Gives a node an event now and returns the effects, which the world carries out
         as well. This is part of the run: it enters the audit."""
+        if not isinstance(event, Event):
+            raise TypeError(f"an event is an object such as Wake(), not {event!r}")
         if not 0 <= node < self.scenario.nodes:
             raise IndexError(f"node {node}, have 0 to {self.scenario.nodes - 1}")
         self._stands = None
@@ -380,7 +382,10 @@ class World:
 
 
 def _number(frame: FrameInFlight | int) -> int:
-    return frame if isinstance(frame, int) else frame.number
+    number = frame.number if isinstance(frame, FrameInFlight) else frame
+    if not isinstance(number, int):
+        raise TypeError(f"a frame is one of World.frames, or its number, not {frame!r}")
+    return number
 
 
 def _numbers(nodes: int | Iterable[int]) -> tuple[int, ...]:

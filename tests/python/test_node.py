@@ -6,6 +6,7 @@ import hashlib
 import heapq
 import itertools
 
+import cbor2
 import pytest
 
 import rapprochement as rap
@@ -336,3 +337,59 @@ def test_services_are_asked_and_answer():
             node.ask("oracle")
     with pytest.raises(BadConfigError, match='"oracle" is unknown'):
         rap.Node(services=["oracle"])
+
+
+@pytest.mark.parametrize("value", [5, "text", None, [1, 2], 1.5])
+def test_only_bytes_are_values(node, value):
+    space = node.create_space()
+    with pytest.raises(TypeError, match=r"the value of 'k' must be bytes, not \w+"):
+        node.put(space, {"a": b"fine", "k": value})
+    assert node.scan(space).entries == ()
+    node.put(space, {"k": bytearray(b"v"), "l": memoryview(b"v")})
+    assert [entry.value for entry in node.scan(space).entries] == [b"v", b"v"]
+
+
+@pytest.mark.parametrize("space", ["notes", None, 5, rap.Wake()])
+def test_spaces_are_ids_or_effects_that_name_one(node, space):
+    with pytest.raises(TypeError, match="a space is its id, or an effect that names one"):
+        node.get(space, "k")
+
+
+@pytest.mark.parametrize("events", ["wake", [5], [rap.Wake(), "wake"]])
+def test_events_are_objects(node, events):
+    with pytest.raises(TypeError, match=r"an event is an object such as Wake\(\)"):
+        node.step(events)
+    node.status()
+
+
+def damaged(export: bytes, **changes: object) -> bytes:
+    return cbor2.dumps({**cbor2.loads(export), **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"genesis": None}, {"genesis": 5}, {"chunks": None}, {"chunks": b"x"}, {"chunks": ["x"]}],
+)
+def test_damaged_space_exports_are_refused(node, changes):
+    whole = node.export_space(node.create_space())
+    with pytest.raises(ValueError, match="a space has a genesis and a list of chunks"):
+        node.import_space(damaged(whole, **changes))
+    node.import_space(whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"identity": "x"}, "lacks its identity, boot or spaces"),
+        ({"boot": None}, "lacks its identity, boot or spaces"),
+        ({"spaces": 5}, "lacks its identity, boot or spaces"),
+        ({"spaces": [{"genesis": b""}]}, "a space has a genesis and a list of chunks"),
+        ({"identity": b"x"}, "identity"),
+    ],
+)
+def test_damaged_node_exports_are_refused(node, tmp_path, changes, reason):
+    node.export(tmp_path / "whole", "pass")
+    path = tmp_path / "damaged"
+    path.write_bytes(damaged((tmp_path / "whole").read_bytes(), **changes))
+    with pytest.raises((ValueError, rap.IdentityError), match=reason):
+        rap.Node.import_(path, "pass")

@@ -449,3 +449,16 @@ def test_a_closed_world_says_so(small):
     for use in (small.run, small.result, small.frames, lambda: small.columns("nodes")):
         with pytest.raises(ClosedError, match="this world is closed"):
             use()
+
+
+def test_wrong_types_are_named():
+    import numpy as np
+
+    with pytest.raises(TypeError, match="integer"):
+        rap.World("first", seed="x")
+    with rap.World("first", seed=np.int64(7)) as world:
+        assert world.scenario.seed == 7
+        with pytest.raises(TypeError, match="a frame is one of World.frames, or its number"):
+            world.drop("x")
+        with pytest.raises(TypeError, match=r"an event is an object such as Wake\(\)"):
+            world.give(0, "wake")
