@@ -104,7 +104,47 @@ func TestMarshalKeepsIdsAndKeys(t *testing.T) {
 	if string(out.Key) != string(in.Key) || out.Prefix != nil || out.ID != in.ID || out.Peer != in.Peer || out.Sig != in.Sig || out.Salt != in.Salt || out.Blind != in.Blind {
 		t.Errorf("%+v became %+v", in, out)
 	}
-	wantError(t, Unmarshal("config", unhex("a1624944f5"), &out), "codec: config at byte", "codec: id: ")
-	wantError(t, Unmarshal("config", unhex("a1634e6f7000"), &out), "codec: config")
+	wantError(t, Unmarshal("config", unhex("a1624944f5"), &out), "codec: config: ID at byte 4: ", "codec: id: ")
 	wantError(t, Unmarshal("config", unhex("1801"), &out), "codec: config: length at byte 0")
+}
+
+// What a host gets wrong in a configuration is named as the host knows it.
+func TestConfigErrorsNameTheField(t *testing.T) {
+	type inner struct {
+		Ns    int64    `cbor:"interval_ns"`
+		Boot  uint64   `cbor:"boot,omitempty"`
+		Names []string `cbor:"names"`
+		Seed  []byte   `cbor:"seed"`
+		On    bool     `cbor:"on"`
+	}
+	type config struct {
+		Inner inner  `cbor:"settings"`
+		Store string `cbor:"store"`
+	}
+	type dict = map[string]any
+	for _, c := range []struct {
+		config any
+		want   string
+	}{
+		{dict{"settings": dict{"interval_ns": "1"}}, "codec: config: settings.interval_ns at byte 23: want integer of 64 bits, got text"},
+		{dict{"settings": dict{"interval_ns": uint64(1 << 63)}}, "settings.interval_ns at byte 23: want integer of 64 bits"},
+		{dict{"settings": dict{"boot": -1}}, "settings.boot at byte 16: want unsigned integer, got negative integer"},
+		{dict{"settings": dict{"names": "riblt"}}, "settings.names at byte 17: want array of text, got text"},
+		{dict{"settings": dict{"names": []any{1}}}, "settings.names at byte 17: want array of text, got array"},
+		{dict{"settings": dict{"seed": "abc"}}, "settings.seed at byte 16: want byte string, got text"},
+		{dict{"settings": dict{"on": 1}}, "settings.on at byte 14: want true or false, got unsigned integer"},
+		{dict{"settings": dict{"onn": true}}, "settings.onn at byte 11: there is no such field"},
+		{dict{"settings": []any{}}, "settings at byte 10: want map, got array"},
+		{dict{"store": 1.5}, "store at byte 7: want text, got simple value"},
+		{dict{"stores": "x"}, "stores at byte 1: there is no such field"},
+		{[]any{}, "codec: config at byte 0: want map, got array"},
+		{5, "codec: config at byte 0: want map, got unsigned integer"},
+	} {
+		data, err := Marshal(c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out config
+		wantError(t, Unmarshal("config", data, &out), c.want)
+	}
 }

@@ -148,6 +148,42 @@ func fuzzSamples(f *testing.F, part string, again func([]byte) (any, []byte, err
 func FuzzEvent(f *testing.F)  { fuzzSamples(f, "event", eventAgain, eventsRefused) }
 func FuzzEffect(f *testing.F) { fuzzSamples(f, "effect", effectAgain, effectsRefused) }
 
+// Configurations are maps, which hosts write with libraries of their own.
+func FuzzConfig(f *testing.F) {
+	type inner struct {
+		Ns    int64    `cbor:"ns"`
+		Names []string `cbor:"names"`
+		ID    ID       `cbor:"id"`
+	}
+	type config struct {
+		Inner inner             `cbor:"inner"`
+		Files map[string][]byte `cbor:"files"`
+	}
+	f.Add(must(Marshal(config{inner{-1, []string{"a"}, ID{1}}, map[string][]byte{"f": {1}}})))
+	for _, v := range []any{map[string]any{"inner": map[string]any{"ns": "1"}}, map[string]any{"x": 1}, []any{}} {
+		f.Add(must(Marshal(v)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var c, again config
+		if err := Unmarshal("config", data, &c); err != nil {
+			checkLine(t, err.Error())
+			return
+		}
+		if err := Unmarshal("config", must(Marshal(c)), &again); err != nil || !reflect.DeepEqual(normal(c.Files), normal(again.Files)) || c.Inner.ID != again.Inner.ID {
+			t.Fatalf("%+v became %+v, %v", c, again, err)
+		}
+	})
+}
+
+// normal is a map without the difference between nil and empty.
+func normal(m map[string][]byte) map[string]string {
+	texts := map[string]string{}
+	for k, v := range m {
+		texts[k] = string(v)
+	}
+	return texts
+}
+
 func FuzzWorldAnswer(f *testing.F) { fuzzSamples(f, "world answer", worldAnswerAgain, nil) }
 
 func FuzzWorldCommand(f *testing.F) {

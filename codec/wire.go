@@ -3,6 +3,8 @@ package codec
 import (
 	"math"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -39,14 +41,79 @@ func Unmarshal(what string, data []byte, v any) error {
 		return err
 	}
 	if err := decMode.Unmarshal(data, v); err != nil {
-		return formatErr(what, typeErrorField(err), 0, "%s", err)
+		return misfit(what, "", data, 0, reflect.TypeOf(v).Elem(), err)
 	}
 	return nil
 }
 
-func typeErrorField(err error) string {
-	if te, ok := err.(*cbor.UnmarshalTypeError); ok {
-		return te.StructFieldName
+// misfit says which field of a configuration does not fit its type: the library
+// names Go's types, and of nested structs the outermost field.
+func misfit(what, path string, data []byte, at int, t reflect.Type, err error) *FormatError {
+	s := scanner{data: data, pos: at}
+	major, pairs, _ := s.head() // has been scanned
+	switch want := configType(t); {
+	case want == "": // what reads itself says itself what is wrong
+		return formatErr(what, path, at, "%s", err)
+	case want != majorNames[majorMap] || major != majorMap || t.Kind() != reflect.Struct:
+		return formatErr(what, path, at, "want %s, got %s", want, majorNames[major])
+	}
+	for ; pairs > 0; pairs-- {
+		key := s.pos
+		_, n, _ := s.head()
+		name := string(data[s.pos : s.pos+int(n)])
+		s.pos += int(n)
+		start := s.pos
+		_ = s.item(0)
+		shown := strconv.Quote(name[:min(len(name), 64)]) // it may be anything
+		field := strings.TrimPrefix(path+"."+shown[1:len(shown)-1], ".")
+		ft := fieldType(t, name)
+		if ft == nil {
+			return formatErr(what, field, key, "there is no such field")
+		}
+		if err := decMode.Unmarshal(data[start:s.pos], reflect.New(ft).Interface()); err != nil {
+			return misfit(what, field, data, start, ft, err)
+		}
+	}
+	return formatErr(what, path, at, "%s", err)
+}
+
+// fieldType is the type of the field that a configuration calls name.
+func fieldType(t reflect.Type, name string) reflect.Type {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if tag, _, _ := strings.Cut(f.Tag.Get("cbor"), ","); tag == name || tag == "" && f.Name == name {
+			return f.Type
+		}
+	}
+	return nil
+}
+
+// configType is what CBOR calls a type, "" for one that has a way of its own.
+func configType(t reflect.Type) string {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[cbor.Unmarshaler]()) {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return majorNames[majorText]
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return majorNames[majorBytes]
+		}
+		return "array of " + configType(t.Elem())
+	case reflect.Struct:
+		if t.NumField() > 0 && t.Field(0).Name == "_" { // toarray
+			return ""
+		}
+		return majorNames[majorMap]
+	case reflect.Map:
+		return majorNames[majorMap]
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return majorNames[majorUint]
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "integer of 64 bits"
 	}
 	return ""
 }
