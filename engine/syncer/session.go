@@ -448,7 +448,9 @@ func (s *Syncer) sessionDue(ch *channel) int64 {
 		return 0
 	}
 	due := ch.nextSync
-	if ch.activity > ch.lastSync && s.cfg.IdleNs > 0 && s.cfg.Self.Compare(ch.link.peer.id) < 0 {
+	// What left in the very step in which a session ended is not settled either.
+	stirred := ch.activity > ch.lastSync || ch.activity == ch.lastSync && ch.activity > 0 && !ch.equal
+	if stirred && s.cfg.IdleNs > 0 && s.cfg.Self.Compare(ch.link.peer.id) < 0 {
 		due = earlier(due, ch.activity+s.cfg.IdleNs)
 	}
 	return due
