@@ -328,7 +328,7 @@ func (s *Syncer) announced(ch *channel, short uint64) {
 	w := sp.wanted[short]
 	switch {
 	case ch.eager:
-		if s.missing(ch, short) {
+		if len(ch.wants) < wantedMax && s.missing(ch, short) {
 			ch.wants = append(ch.wants, short)
 		}
 	case w != nil:
