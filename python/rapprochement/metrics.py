@@ -45,7 +45,8 @@ class Result:
     #: Records held, summed over the nodes that are up.
     held: int
     #: From a record's writing to its arrival at a node, over all pairs of record and
-    #: node.
+    #: node. The quantiles are counted in buckets: at most 1.6 % above the exact ones,
+    #: which `plot.latency` shows.
     latency_p50: float
     latency_p99: float
     latency_max: float

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from . import scenarios
 
@@ -174,7 +174,7 @@ def convergence(world: Run, title: str = "How much of what was written is in pla
         at, share, label = _share(records, series, world.table("latencies"))
         above.plot(at, share, color=BLUE)
         above.fill_between(at, share, color=BLUE, alpha=0.12, linewidth=0)
-        above.set(ylim=(0, 1.04), ylabel=label, title=title)
+        above.set(ylim=(0, 1.13), yticks=np.linspace(0, 1, 6), ylabel=label, title=title)
         above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         at, waiting = _backlog(records)
         below.step(at, waiting, where="post", color=ORANGE)
@@ -273,6 +273,7 @@ def spread(world: Run, title: str = "How long a record takes to its last node") 
             written[moved], milliseconds[moved], s=7, color=GREEN, alpha=0.35, linewidth=0
         )
         right.set(yscale="log", xlabel="written at, seconds", xlim=(0, None))
+        right.set_ylim(top=2 * milliseconds.max())
         right.set_title("by the time of writing", fontweight="normal")
         right.yaxis.set_major_formatter(FuncFormatter(_milliseconds))
         _shade(right, spans(world), written.max())
@@ -308,34 +309,33 @@ _OUTCOMES = {
 }
 
 
-def sessions(world: Run, title: str = "Reconciliation sessions") -> Figure:
-    """When sessions ran and how much they brought, and what they cost by that: bytes
-    follow the difference of the sets, not their size."""
+def sessions(world: Run, title: str = "What sessions cost") -> Figure:
+    """When sessions ran, how they ended, and their bytes of reconciliation: over time,
+    and against the records that they exchanged themselves, where they did. What is
+    asked for by name during a session, from whomever, is not counted as its own."""
     table = world.table("sessions")
     with _drawn(1, 2, (9.2, 3.8), width_ratios=[6, 5]) as (figure, (left, right)):
-        left.set(title=title, xlabel="began at, seconds", ylabel="records exchanged")
+        left.set(title=title, xlabel="began at, seconds", ylabel="bytes of reconciliation")
         if table.empty:
             _no_data(left, "no sessions")
+            right.set_axis_off()
             return figure
         began = table["began_ns"].to_numpy() / _SECOND
-        outcomes = table["outcome"].astype(str)
-        for outcome in sorted(set(outcomes), key=[*_OUTCOMES, *sorted(set(outcomes))].index):
+        cost = table["bytes"].to_numpy()
+        outcomes = table["outcome"].astype(str).to_numpy()
+        found = sorted(set(outcomes))
+        for outcome in sorted(found, key=[*_OUTCOMES, *found].index):
             name, colour = _OUTCOMES.get(outcome, (outcome.replace("_", " "), ORANGE))
-            rows = (outcomes == outcome).to_numpy()
+            rows = outcomes == outcome
             label = f"{name}, {rows.sum():,}"
             left.scatter(
-                began[rows],
-                table["records"][rows],
-                s=14,
-                color=colour,
-                alpha=0.5,
-                linewidth=0,
-                label=label,
+                began[rows], cost[rows], s=12, color=colour, alpha=0.45, linewidth=0, label=label
             )
-        left.set_yscale("symlog", linthresh=1)
-        left.yaxis.set_major_formatter(FuncFormatter(_count))
-        left.set(ylim=(-0.4, None), xlim=(0, None))
-        _shade(left, spans(world), began.max())
+        left.set_yscale("symlog", linthresh=100)
+        left.yaxis.set_major_formatter(FuncFormatter(_bytes))
+        until = float(world.table("series")["at_ns"].max()) / _SECOND
+        left.set(ylim=(-8, max(2 * cost.max(), 1000)), xlim=(0, until))
+        _shade(left, spans(world), until)
         legend = figure.legend(
             loc="outside lower center", ncols=5, markerscale=1.8, handletextpad=0.1
         )
@@ -345,18 +345,33 @@ def sessions(world: Run, title: str = "Reconciliation sessions") -> Figure:
     return figure
 
 
+#: Fewer sessions than this say nothing about how bytes follow records.
+_LEAST_SESSIONS = 10
+
+
 def _session_cost(axes: Axes, table: pd.DataFrame) -> None:
-    """Bytes of reconciliation against records exchanged, for sessions that finished."""
+    """Bytes against records, for finished sessions that exchanged some; the share of
+    sessions by their bytes where there are too few of those."""
     done = table[(table["outcome"] == "finished") & (table["records"] > 0)]
-    axes.set_title("what they cost", fontweight="normal")
-    axes.set(xlabel="records exchanged", ylabel="bytes of reconciliation")
-    if done.empty:
-        _no_data(axes, "no session had records to exchange")
+    if len(done) < _LEAST_SESSIONS:
+        cost = np.sort(table["bytes"].to_numpy())
+        axes.set_title("by share of sessions", fontweight="normal")
+        axes.step(cost, np.arange(1, len(cost) + 1) / len(cost), where="post", color=BLUE)
+        axes.set_xscale("symlog", linthresh=100)
+        axes.set(xlabel="bytes of reconciliation, at most", ylim=(0, 1.02))
+        axes.set_xlim(-8, max(2 * cost[-1], 1000))
+        axes.xaxis.set_major_formatter(FuncFormatter(_bytes))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         return
+    axes.set_title("by records exchanged", fontweight="normal")
+    axes.set(xlabel="records exchanged", xscale="log", yscale="log")
     axes.scatter(done["records"], done["bytes"], s=12, color=BLUE, alpha=0.4, linewidth=0)
-    axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter(FuncFormatter(_count))
-    axes.yaxis.set_major_formatter(FuncFormatter(_bytes))
+    for axis, form in ((axes.xaxis, _count), (axes.yaxis, _bytes)):
+        axis.set_major_formatter(FuncFormatter(form))
+        axis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    axes.set_xlim(done["records"].min() / 1.5, max(done["records"].max() * 1.5, 10))
+    axes.set_ylim(min(done["bytes"].min() / 1.5, 100), done["bytes"].max() * 2)
     per_record = float(done["bytes"].sum()) / float(done["records"].sum())
     axes.annotate(
         f"{per_record:.0f} bytes per record in all",
