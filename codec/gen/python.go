@@ -56,13 +56,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import cbor
 from .cbor import Answer, Command, Effect, Event, Key, Value, pack_key, read_enum, read_key
 
 # A field may be called bytes, and hides the type in what follows it.
-_bool, _bytes, _int, _list, _str = bool, bytes, int, list, str
+_bool = bool
+_bytes = bytes
+_int = int
+_list = list
+_str = str
 
 `
 
@@ -199,7 +203,7 @@ func (p *pythonWriter) shapes(s structure) {
 		shows = append(shows, fmt.Sprintf("(%q, %q, %s),", pythonName(f.name), shown, p.show(f.name, f.typ)))
 	}
 	fmt.Fprintf(p, "    _types: ClassVar[tuple[type, ...]] = (%s)\n", tuple(types))
-	p.WriteString("    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (")
+	p.WriteString("    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (")
 	for _, show := range shows {
 		fmt.Fprintf(p, "\n        %s", show)
 	}
@@ -219,9 +223,9 @@ func (p *pythonWriter) methods(s structure) {
 		reads = append(reads, p.read(item, f.typ))
 		plain = plain && reads[i] == item
 	}
-	fmt.Fprintf(p, "\n    def _pack(self) -> list:\n        return [%s]\n", list(packs, 8))
+	fmt.Fprintf(p, "\n    def _pack(self) -> _list[Any]:\n        return [%s]\n", list(packs, 8))
 	if !plain {
-		fmt.Fprintf(p, "\n    @classmethod\n    def _unpack(cls, f: list) -> %s:\n        return cls(%s)\n", s.name, list(reads, 8))
+		fmt.Fprintf(p, "\n    @classmethod\n    def _unpack(cls, f: _list[Any]) -> %s:\n        return cls(%s)\n", s.name, list(reads, 8))
 	}
 }
 

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import cbor
 from .cbor import Answer, Command, Effect, Event, Key, Value, pack_key, read_enum, read_key
 
 # A field may be called bytes, and hides the type in what follows it.
-_bool, _bytes, _int, _list, _str = bool, bytes, int, list, str
+_bool = bool
+_bytes = bytes
+_int = int
+_list = list
+_str = str
 
 #: GAPS_MAX bounds the gap bitmap, in bytes: 512 frames beyond the first gap.
 GAPS_MAX = 64
@@ -291,7 +295,7 @@ class PutEntry(Value):
     refs: Sequence[bytes] = ()
     supersedes: Sequence[bytes] = ()
     _types: ClassVar[tuple[type, ...]] = (_list, _int, _bytes, _list, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("key", "key", cbor.show_key),
         ("codec", "codec", cbor.show_codec),
         ("value", "value", cbor.show_bytes),
@@ -299,7 +303,7 @@ class PutEntry(Value):
         ("supersedes", "supersedes", cbor.show_list(cbor.show_id)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             pack_key(self.key),
             self.codec,
@@ -309,7 +313,7 @@ class PutEntry(Value):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> PutEntry:
+    def _unpack(cls, f: _list[Any]) -> PutEntry:
         return cls(read_key(f[0]), f[1], f[2], tuple(f[3]), tuple(f[4]))
 
 
@@ -326,7 +330,7 @@ class Entry(Value):
     codec: int = 0
     value: bytes = b""
     _types: ClassVar[tuple[type, ...]] = (_bytes, _bytes, _int, _int, _list, _int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("record", "record", cbor.show_id),
         ("author", "author", cbor.show_id),
         ("version", "version", _str),
@@ -336,7 +340,7 @@ class Entry(Value):
         ("value", "value", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.record,
             self.author,
@@ -348,7 +352,7 @@ class Entry(Value):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> Entry:
+    def _unpack(cls, f: _list[Any]) -> Entry:
         return cls(f[0], f[1], f[2], f[3], read_key(f[4]), f[5], f[6])
 
 
@@ -366,7 +370,7 @@ class SpaceStatus(Value):
     #: authors caught signing two records with one version
     equivocal: Sequence[bytes] = ()
     _types: ClassVar[tuple[type, ...]] = (_bytes, _str, _int, _bytes, _bool, _int, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("space", "space", cbor.show_id),
         ("name", "name", cbor.show_text),
         ("records", "records", _str),
@@ -376,7 +380,7 @@ class SpaceStatus(Value):
         ("equivocal", "equivocal", cbor.show_list(cbor.show_id)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.space,
             self.name,
@@ -388,7 +392,7 @@ class SpaceStatus(Value):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> SpaceStatus:
+    def _unpack(cls, f: _list[Any]) -> SpaceStatus:
         return cls(f[0], f[1], f[2], f[3], f[4], f[5], tuple(f[6]))
 
 
@@ -432,7 +436,7 @@ class PeerStatus(Value):
         _int,
         _int,
     )
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("peer", "peer", cbor.show_id),
         ("space", "space", cbor.show_id),
         ("link_up", "link_up", cbor.show_bool),
@@ -448,7 +452,7 @@ class PeerStatus(Value):
         ("lag", "lag", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.peer,
             self.space,
@@ -509,7 +513,7 @@ class Counters(Value):
         _int,
         _int,
     )
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frames_in", "frames_in", _str),
         ("frames_out", "frames_out", _str),
         ("bytes_in", "bytes_in", _str),
@@ -527,7 +531,7 @@ class Counters(Value):
         ("rounds", "rounds", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.frames_in,
             self.frames_out,
@@ -557,12 +561,12 @@ class SpaceName(Value):
     index: int = 0
     blind: bytes = _bytes(16)
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("index", "index", _str),
         ("blind", "blind", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.index, self.blind]
 
 
@@ -582,7 +586,7 @@ class WorldFrame(Value):
     arrives_at: int = 0
     bytes: bytes = b""
     _types: ClassVar[tuple[type, ...]] = (_int, _int, _int, _int, _int, _int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frame", "frame", _str),
         ("from_", "from", _str),
         ("to", "to", _str),
@@ -592,7 +596,7 @@ class WorldFrame(Value):
         ("bytes", "bytes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.frame,
             self.from_,
@@ -610,9 +614,9 @@ class Wake(Event):
 
     KIND: ClassVar[EventKind] = EventKind.WAKE
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
@@ -630,14 +634,14 @@ class LinkUp(Event):
     observed: str = ""
     KIND: ClassVar[EventKind] = EventKind.LINK_UP
     _types: ClassVar[tuple[type, ...]] = (_bytes, _int, _bool, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("peer", "peer", cbor.show_id),
         ("link", "link", _str),
         ("dialed", "dialed", cbor.show_bool),
         ("observed", "observed", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.peer, self.link, self.dialed, self.observed]
 
 
@@ -649,12 +653,12 @@ class LinkDown(Event):
     reason: str = ""
     KIND: ClassVar[EventKind] = EventKind.LINK_DOWN
     _types: ClassVar[tuple[type, ...]] = (_int, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("link", "link", _str),
         ("reason", "reason", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.link, self.reason]
 
 
@@ -667,12 +671,12 @@ class Frame(Event):
     bytes: bytes = b""
     KIND: ClassVar[EventKind] = EventKind.FRAME
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("link", "link", _str),
         ("bytes", "bytes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.link, self.bytes]
 
 
@@ -691,7 +695,7 @@ class CreateSpace(Event):
     name: str = ""
     KIND: ClassVar[EventKind] = EventKind.CREATE_SPACE
     _types: ClassVar[tuple[type, ...]] = (_int, _int, _int, _int, _bytes, _int, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("write", "write", cbor.show_enum(WritePolicy, "write-policy")),
         ("read", "read", cbor.show_enum(ReadRule, "read-rule")),
@@ -701,7 +705,7 @@ class CreateSpace(Event):
         ("name", "name", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.req,
             self.write,
@@ -713,7 +717,7 @@ class CreateSpace(Event):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> CreateSpace:
+    def _unpack(cls, f: _list[Any]) -> CreateSpace:
         return cls(
             f[0],
             read_enum(WritePolicy, f[1]),
@@ -733,12 +737,12 @@ class JoinSpace(Event):
     genesis: bytes = b""
     KIND: ClassVar[EventKind] = EventKind.JOIN_SPACE
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("genesis", "genesis", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.genesis]
 
 
@@ -750,12 +754,12 @@ class LeaveSpace(Event):
     space: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.LEAVE_SPACE
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space]
 
 
@@ -771,18 +775,18 @@ class Put(Event):
     replicas: int = 0
     KIND: ClassVar[EventKind] = EventKind.PUT
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("entries", "entries", cbor.show_list(cbor.show_value)),
         ("replicas", "replicas", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, [v._pack() for v in self.entries], self.replicas]
 
     @classmethod
-    def _unpack(cls, f: list) -> Put:
+    def _unpack(cls, f: _list[Any]) -> Put:
         return cls(f[0], f[1], tuple(map(PutEntry._read, f[2])), f[3])
 
 
@@ -795,17 +799,17 @@ class Delete(Event):
     keys: Sequence[Key] = ()
     KIND: ClassVar[EventKind] = EventKind.DELETE
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("keys", "keys", cbor.show_list(cbor.show_key)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, [pack_key(k) for k in self.keys]]
 
     @classmethod
-    def _unpack(cls, f: list) -> Delete:
+    def _unpack(cls, f: _list[Any]) -> Delete:
         return cls(f[0], f[1], tuple(map(read_key, f[2])))
 
 
@@ -820,17 +824,17 @@ class Get(Event):
     key: Key = ()
     KIND: ClassVar[EventKind] = EventKind.GET
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("key", "key", cbor.show_key),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, pack_key(self.key)]
 
     @classmethod
-    def _unpack(cls, f: list) -> Get:
+    def _unpack(cls, f: _list[Any]) -> Get:
         return cls(f[0], f[1], read_key(f[2]))
 
 
@@ -848,7 +852,7 @@ class Scan(Event):
     limit: int = 0
     KIND: ClassVar[EventKind] = EventKind.SCAN
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list, _list, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("prefix", "prefix", cbor.show_key),
@@ -856,7 +860,7 @@ class Scan(Event):
         ("limit", "limit", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.req,
             self.space,
@@ -866,7 +870,7 @@ class Scan(Event):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> Scan:
+    def _unpack(cls, f: _list[Any]) -> Scan:
         return cls(f[0], f[1], read_key(f[2]), read_key(f[3]), f[4])
 
 
@@ -881,17 +885,17 @@ class Watch(Event):
     prefix: Key = ()
     KIND: ClassVar[EventKind] = EventKind.WATCH
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("prefix", "prefix", cbor.show_key),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, pack_key(self.prefix)]
 
     @classmethod
-    def _unpack(cls, f: list) -> Watch:
+    def _unpack(cls, f: _list[Any]) -> Watch:
         return cls(f[0], f[1], read_key(f[2]))
 
 
@@ -903,12 +907,12 @@ class Unwatch(Event):
     watch: int = 0
     KIND: ClassVar[EventKind] = EventKind.UNWATCH
     _types: ClassVar[tuple[type, ...]] = (_int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("watch", "watch", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.watch]
 
 
@@ -926,14 +930,14 @@ class AddPeer(Event):
     interval_ns: int = 0
     KIND: ClassVar[EventKind] = EventKind.ADD_PEER
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _str, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("address", "address", cbor.show_text),
         ("interval_ns", "interval", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peer, self.address, self.interval_ns]
 
 
@@ -945,12 +949,12 @@ class RemovePeer(Event):
     peer: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.REMOVE_PEER
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peer]
 
 
@@ -965,13 +969,13 @@ class PausePeer(Event):
     paused: bool = False
     KIND: ClassVar[EventKind] = EventKind.PAUSE_PEER
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bool)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("paused", "paused", cbor.show_bool),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peer, self.paused]
 
 
@@ -986,13 +990,13 @@ class SetInterval(Event):
     interval_ns: int = 0
     KIND: ClassVar[EventKind] = EventKind.SET_INTERVAL
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("interval_ns", "interval", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peer, self.interval_ns]
 
 
@@ -1007,14 +1011,14 @@ class SyncNow(Event):
     strategy: str = ""
     KIND: ClassVar[EventKind] = EventKind.SYNC_NOW
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("space", "space", cbor.show_id),
         ("strategy", "strategy", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peer, self.space, self.strategy]
 
 
@@ -1025,11 +1029,11 @@ class GetStatus(Event):
     req: int = 0
     KIND: ClassVar[EventKind] = EventKind.STATUS
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req]
 
 
@@ -1042,13 +1046,13 @@ class Explain(Event):
     record: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.EXPLAIN
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("record", "record", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.record]
 
 
@@ -1062,12 +1066,12 @@ class Signed(Event):
     sig: bytes = _bytes(64)
     KIND: ClassVar[EventKind] = EventKind.SIGNED
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("token", "token", _str),
         ("sig", "sig", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.token, self.sig]
 
 
@@ -1082,13 +1086,13 @@ class Grant(Event):
     member: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.GRANT
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("member", "member", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.member]
 
 
@@ -1103,13 +1107,13 @@ class Cut(Event):
     member: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.CUT
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("member", "member", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.member]
 
 
@@ -1122,11 +1126,11 @@ class AcceptLoss(Event):
     req: int = 0
     KIND: ClassVar[EventKind] = EventKind.ACCEPT_LOSS
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req]
 
 
@@ -1138,12 +1142,12 @@ class Export(Event):
     space: bytes = _bytes(32)
     KIND: ClassVar[EventKind] = EventKind.EXPORT
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space]
 
 
@@ -1158,13 +1162,13 @@ class Import(Event):
     envelopes: bytes = b""
     KIND: ClassVar[EventKind] = EventKind.IMPORT
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("envelopes", "envelopes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.envelopes]
 
 
@@ -1199,12 +1203,12 @@ class Send(Effect):
     bytes: bytes = b""
     KIND: ClassVar[EffectKind] = EffectKind.SEND
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("link", "link", _str),
         ("bytes", "bytes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.link, self.bytes]
 
 
@@ -1217,11 +1221,11 @@ class WakeAt(Effect):
     mono: int = 0
     KIND: ClassVar[EffectKind] = EffectKind.WAKE_AT
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("mono", "mono", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.mono]
 
 
@@ -1233,12 +1237,12 @@ class Dial(Effect):
     address: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.DIAL
     _types: ClassVar[tuple[type, ...]] = (_bytes, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("peer", "peer", cbor.show_id),
         ("address", "address", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.peer, self.address]
 
 
@@ -1250,12 +1254,12 @@ class HangUp(Effect):
     reason: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.HANG_UP
     _types: ClassVar[tuple[type, ...]] = (_int, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("link", "link", _str),
         ("reason", "reason", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.link, self.reason]
 
 
@@ -1266,11 +1270,11 @@ class Done(Effect):
     req: int = 0
     KIND: ClassVar[EffectKind] = EffectKind.DONE
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req]
 
 
@@ -1283,13 +1287,13 @@ class SpaceReady(Effect):
     genesis: bytes = b""
     KIND: ClassVar[EffectKind] = EffectKind.SPACE_READY
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("genesis", "genesis", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.genesis]
 
 
@@ -1301,16 +1305,16 @@ class Stored(Effect):
     ids: Sequence[bytes] = ()
     KIND: ClassVar[EffectKind] = EffectKind.STORED
     _types: ClassVar[tuple[type, ...]] = (_int, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("ids", "ids", cbor.show_list(cbor.show_id)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, list(self.ids)]
 
     @classmethod
-    def _unpack(cls, f: list) -> Stored:
+    def _unpack(cls, f: _list[Any]) -> Stored:
         return cls(f[0], tuple(f[1]))
 
 
@@ -1323,17 +1327,17 @@ class Entries(Effect):
     more: bool = False
     KIND: ClassVar[EffectKind] = EffectKind.ENTRIES
     _types: ClassVar[tuple[type, ...]] = (_int, _list, _bool)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("entries", "entries", cbor.show_list(cbor.show_value)),
         ("more", "more", cbor.show_bool),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, [v._pack() for v in self.entries], self.more]
 
     @classmethod
-    def _unpack(cls, f: list) -> Entries:
+    def _unpack(cls, f: _list[Any]) -> Entries:
         return cls(f[0], tuple(map(Entry._read, f[1])), f[2])
 
 
@@ -1346,17 +1350,17 @@ class Changed(Effect):
     entries: Sequence[Entry] = ()
     KIND: ClassVar[EffectKind] = EffectKind.CHANGED
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("watch", "watch", _str),
         ("space", "space", cbor.show_id),
         ("entries", "entries", cbor.show_list(cbor.show_value)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.watch, self.space, [v._pack() for v in self.entries]]
 
     @classmethod
-    def _unpack(cls, f: list) -> Changed:
+    def _unpack(cls, f: _list[Any]) -> Changed:
         return cls(f[0], f[1], tuple(map(Entry._read, f[2])))
 
 
@@ -1370,18 +1374,18 @@ class PeerFault(Effect):
     detail: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.PEER_FAULT
     _types: ClassVar[tuple[type, ...]] = (_bytes, _int, _int, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("peer", "peer", cbor.show_id),
         ("link", "link", _str),
         ("fault", "fault", cbor.show_enum(FaultKind, "fault-kind")),
         ("detail", "detail", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.peer, self.link, self.fault, self.detail]
 
     @classmethod
-    def _unpack(cls, f: list) -> PeerFault:
+    def _unpack(cls, f: _list[Any]) -> PeerFault:
         return cls(f[0], f[1], read_enum(FaultKind, f[2]), f[3])
 
 
@@ -1407,7 +1411,7 @@ class SyncEnded(Effect):
     elapsed_ns: int = 0
     KIND: ClassVar[EffectKind] = EffectKind.SYNC_ENDED
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes, _str, _int, _int, _int, _int, _int, _int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("space", "space", cbor.show_id),
@@ -1421,7 +1425,7 @@ class SyncEnded(Effect):
         ("elapsed_ns", "elapsed", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.req,
             self.peer,
@@ -1437,7 +1441,7 @@ class SyncEnded(Effect):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> SyncEnded:
+    def _unpack(cls, f: _list[Any]) -> SyncEnded:
         return cls(
             f[0],
             f[1],
@@ -1468,7 +1472,7 @@ class Status(Effect):
     counters: Counters = Counters()
     KIND: ClassVar[EffectKind] = EffectKind.STATUS
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _int, _bool, _bytes, _list, _list, _list)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peer", "peer", cbor.show_id),
         ("boot", "boot", _str),
@@ -1479,7 +1483,7 @@ class Status(Effect):
         ("counters", "counters", cbor.show_value),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.req,
             self.peer,
@@ -1492,7 +1496,7 @@ class Status(Effect):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> Status:
+    def _unpack(cls, f: _list[Any]) -> Status:
         return cls(
             f[0],
             f[1],
@@ -1515,18 +1519,18 @@ class Explained(Effect):
     reason: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.EXPLAINED
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _int, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("record", "record", cbor.show_id),
         ("standing", "standing", cbor.show_enum(Standing, "standing")),
         ("reason", "reason", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.record, self.standing, self.reason]
 
     @classmethod
-    def _unpack(cls, f: list) -> Explained:
+    def _unpack(cls, f: _list[Any]) -> Explained:
         return cls(f[0], f[1], read_enum(Standing, f[2]), f[3])
 
 
@@ -1538,12 +1542,12 @@ class Sign(Effect):
     message: bytes = b""
     KIND: ClassVar[EffectKind] = EffectKind.SIGN
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("token", "token", _str),
         ("message", "message", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.token, self.message]
 
 
@@ -1555,12 +1559,12 @@ class Replicated(Effect):
     peers: int = 0
     KIND: ClassVar[EffectKind] = EffectKind.REPLICATED
     _types: ClassVar[tuple[type, ...]] = (_int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("peers", "peers", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.peers]
 
 
@@ -1575,7 +1579,7 @@ class Equivocation(Effect):
     second: bytes = _bytes(32)
     KIND: ClassVar[EffectKind] = EffectKind.EQUIVOCATION
     _types: ClassVar[tuple[type, ...]] = (_bytes, _bytes, _int, _bytes, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("space", "space", cbor.show_id),
         ("author", "author", cbor.show_id),
         ("version", "version", _str),
@@ -1583,7 +1587,7 @@ class Equivocation(Effect):
         ("second", "second", cbor.show_id),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.space, self.author, self.version, self.first, self.second]
 
 
@@ -1596,11 +1600,11 @@ class StoreFailed(Effect):
     detail: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.STORE_FAILED
     _types: ClassVar[tuple[type, ...]] = (_str,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("detail", "detail", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.detail]
 
 
@@ -1616,12 +1620,12 @@ class KeyInUse(Effect):
     version: int = 0
     KIND: ClassVar[EffectKind] = EffectKind.KEY_IN_USE
     _types: ClassVar[tuple[type, ...]] = (_bytes, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("space", "space", cbor.show_id),
         ("version", "version", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.space, self.version]
 
 
@@ -1636,7 +1640,7 @@ class Exported(Effect):
     more: bool = False
     KIND: ClassVar[EffectKind] = EffectKind.EXPORTED
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes, _bytes, _bool)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("space", "space", cbor.show_id),
         ("genesis", "genesis", cbor.show_bytes),
@@ -1644,7 +1648,7 @@ class Exported(Effect):
         ("more", "more", cbor.show_bool),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.space, self.genesis, self.envelopes, self.more]
 
 
@@ -1679,12 +1683,12 @@ class RunWorld(Command):
     events: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.RUN
     _types: ClassVar[tuple[type, ...]] = (_int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("until", "until", cbor.show_duration),
         ("events", "events", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.until, self.events]
 
 
@@ -1698,12 +1702,12 @@ class GiveNode(Command):
     event: bytes = b""
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.GIVE
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("node", "node", _str),
         ("event", "event", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.node, self.event]
 
 
@@ -1713,9 +1717,9 @@ class ListFrames(Command):
 
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.FRAMES
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
@@ -1726,11 +1730,11 @@ class DeliverFrame(Command):
     frame: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.DELIVER
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frame", "frame", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.frame]
 
 
@@ -1741,11 +1745,11 @@ class DropFrame(Command):
     frame: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.DROP_FRAME
     _types: ClassVar[tuple[type, ...]] = (_int,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frame", "frame", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.frame]
 
 
@@ -1757,12 +1761,12 @@ class DelayFrame(Command):
     at: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.DELAY_FRAME
     _types: ClassVar[tuple[type, ...]] = (_int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frame", "frame", _str),
         ("at", "at", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.frame, self.at]
 
 
@@ -1774,12 +1778,12 @@ class AlterFrame(Command):
     bytes: bytes = b""
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.ALTER_FRAME
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frame", "frame", _str),
         ("bytes", "bytes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.frame, self.bytes]
 
 
@@ -1794,13 +1798,13 @@ class AdvanceClock(Command):
     wall: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.ADVANCE_CLOCK
     _types: ClassVar[tuple[type, ...]] = (_int, _int, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("node", "node", _str),
         ("mono", "mono", cbor.show_duration),
         ("wall", "wall", cbor.show_duration),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.node, self.mono, self.wall]
 
 
@@ -1820,7 +1824,7 @@ class Disturb(Command):
     commit: int = 0
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.DISTURB
     _types: ClassVar[tuple[type, ...]] = (_str, _list, _bool, _str, _int)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("action", "action", cbor.show_text),
         ("nodes", "nodes", cbor.show_list(_str)),
         ("one_way", "one_way", cbor.show_bool),
@@ -1828,11 +1832,11 @@ class Disturb(Command):
         ("commit", "commit", _str),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.action, list(self.nodes), self.one_way, self.store, self.commit]
 
     @classmethod
-    def _unpack(cls, f: list) -> Disturb:
+    def _unpack(cls, f: _list[Any]) -> Disturb:
         return cls(f[0], tuple(f[1]), f[2], f[3], f[4])
 
 
@@ -1842,9 +1846,9 @@ class GetResult(Command):
 
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.RESULT
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
@@ -1854,9 +1858,9 @@ class GetTranscript(Command):
 
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.TRANSCRIPT
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
@@ -1868,9 +1872,9 @@ class GetSnapshot(Command):
 
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.SNAPSHOT
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
@@ -1886,13 +1890,13 @@ class WorldRan(Answer):
     over: bool = False
     KIND: ClassVar[WorldAnswerKind] = WorldAnswerKind.RAN
     _types: ClassVar[tuple[type, ...]] = (_int, _int, _bool)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("now", "now", cbor.show_duration),
         ("events", "events", _str),
         ("over", "over", cbor.show_bool),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.now, self.events, self.over]
 
 
@@ -1904,12 +1908,12 @@ class NodeEffects(Answer):
     effects: bytes = b""
     KIND: ClassVar[WorldAnswerKind] = WorldAnswerKind.EFFECTS
     _types: ClassVar[tuple[type, ...]] = (_int, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("node", "node", _str),
         ("effects", "effects", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.node, self.effects]
 
 
@@ -1920,15 +1924,15 @@ class WorldFrames(Answer):
     frames: Sequence[WorldFrame] = ()
     KIND: ClassVar[WorldAnswerKind] = WorldAnswerKind.FRAMES
     _types: ClassVar[tuple[type, ...]] = (_list,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("frames", "frames", cbor.show_list(cbor.show_value)),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [[v._pack() for v in self.frames]]
 
     @classmethod
-    def _unpack(cls, f: list) -> WorldFrames:
+    def _unpack(cls, f: _list[Any]) -> WorldFrames:
         return cls(tuple(map(WorldFrame._read, f[0])))
 
 
@@ -1997,7 +2001,7 @@ class WorldResult(Answer):
         _int,
         _list,
     )
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("now", "now", cbor.show_duration),
         ("events", "events", _str),
         ("over", "over", cbor.show_bool),
@@ -2025,7 +2029,7 @@ class WorldResult(Answer):
         ("totals", "totals", cbor.show_value),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [
             self.now,
             self.events,
@@ -2055,7 +2059,7 @@ class WorldResult(Answer):
         ]
 
     @classmethod
-    def _unpack(cls, f: list) -> WorldResult:
+    def _unpack(cls, f: _list[Any]) -> WorldResult:
         return cls(
             f[0],
             f[1],
@@ -2092,11 +2096,11 @@ class WorldText(Answer):
     text: str = ""
     KIND: ClassVar[WorldAnswerKind] = WorldAnswerKind.TEXT
     _types: ClassVar[tuple[type, ...]] = (_str,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("text", "text", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.text]
 
 
@@ -2107,11 +2111,11 @@ class WorldSnapshot(Answer):
     bytes: bytes = b""
     KIND: ClassVar[WorldAnswerKind] = WorldAnswerKind.SNAPSHOT
     _types: ClassVar[tuple[type, ...]] = (_bytes,)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("bytes", "bytes", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.bytes]
 
 

@@ -37,13 +37,13 @@ class Value:
     __slots__ = ()
 
     _types: ClassVar[tuple[type, ...]]
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]]
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]]
 
-    def _pack(self) -> list:
+    def _pack(self) -> list[Any]:
         raise NotImplementedError
 
     @classmethod
-    def _unpack(cls, fields: list) -> Any:
+    def _unpack(cls, fields: list[Any]) -> Any:
         return cls(*fields)
 
     @classmethod
@@ -140,7 +140,7 @@ def _class(table: Mapping[int, type[V]], what: str, kind: int) -> type[V]:
         raise FormatError(f"{what}: kind {kind} is unknown") from None
 
 
-def _sequence(data: bytes) -> list:
+def _sequence(data: bytes) -> list[Any]:
     """The items of a CBOR sequence.
 
     Read as one list without announced length, which is one call instead of one
@@ -148,7 +148,7 @@ def _sequence(data: bytes) -> list:
     itself is noticed.
     """
     try:
-        items = cbor2.loads(b"".join((b"\x9f", data, b"\xf6\xff")))
+        items: list[Any] = cbor2.loads(b"".join((b"\x9f", data, b"\xf6\xff")))
     except (cbor2.CBORDecodeError, ValueError) as e:
         raise FormatError(f"cbor: {e}") from e
     if not items or items.pop() is not None:
@@ -208,8 +208,8 @@ def show_id(value: bytes) -> str:
     return value[:4].hex()
 
 
-def show_list(show: Callable[[Any], str]) -> Callable[[Sequence], str]:
-    def shown(items: Sequence) -> str:
+def show_list(show: Callable[[Any], str]) -> Callable[[Sequence[Any]], str]:
+    def shown(items: Sequence[Any]) -> str:
         more = len(items) - _SHOWN_ITEMS
         parts = [show(item) for item in items[:_SHOWN_ITEMS]]
         return "[" + " ".join(parts) + (f" …+{more}" if more > 0 else "") + "]"
@@ -430,7 +430,7 @@ class Header:
         return b"rapprochement/1 record\0" + self.space + sha256(self.encode())
 
 
-def _pack_supersede(s: Supersede) -> bytes | list:
+def _pack_supersede(s: Supersede) -> bytes | list[Any]:
     if s.id is not None:
         return s.id
     return [pack_key(s.prefix), [[dot.author, dot.version] for dot in s.vector]]
@@ -563,6 +563,9 @@ _MAJORS = (
 )
 
 
+_Bytes = bytes  # which a method of the reader hides
+
+
 class Reader:
     """Reads strict CBOR field by field: there is one encoding for each value."""
 
@@ -610,7 +613,7 @@ class Reader:
             self.refuse(field, f"{count} elements, at most {most} are allowed")
         return count
 
-    def bytes(self, field: str, least: int, most: int) -> bytes:
+    def bytes(self, field: str, least: int, most: int) -> _Bytes:
         size = self.expect(field, _BYTES)
         if size > most:
             self.refuse(field, f"{size} bytes, at most {most} are allowed")
@@ -619,13 +622,13 @@ class Reader:
             self.refuse(field, f"{size} bytes, want {least}")
         return data
 
-    def raw(self, field: str, size: int) -> bytes:
+    def raw(self, field: str, size: int) -> _Bytes:
         if size > len(self.data) - self.pos:
             self.refuse(field, f"{size} bytes announced, {len(self.data) - self.pos} remain")
         self.pos += size
         return self.data[self.pos - size : self.pos]
 
-    def optional_id(self, field: str) -> bytes | None:
+    def optional_id(self, field: str) -> _Bytes | None:
         if self.take(_NULL):
             return None
         id = self.bytes(field, 32, 32)
@@ -633,7 +636,7 @@ class Reader:
             self.refuse(field, "an all-zero id; absence is null")
         return id
 
-    def key(self, field: str) -> tuple[bytes, ...]:
+    def key(self, field: str) -> tuple[_Bytes, ...]:
         count = self.array(field, 0, KEY_PARTS_MAX)
         if count == 0:
             self.refuse(field, "a key has at least one component")
@@ -675,7 +678,7 @@ class Reader:
         elif major == _OTHER:
             self._other(self.data[start : self.pos])
 
-    def _check_text(self, data: bytes) -> None:
+    def _check_text(self, data: _Bytes) -> None:
         try:
             data.decode()
         except UnicodeDecodeError:
@@ -702,7 +705,7 @@ class Reader:
         if detail := _check_link(self.bytes("tag", 0, len(self.data))):
             self.refuse("tag", detail)
 
-    def _other(self, raw: bytes) -> None:
+    def _other(self, raw: _Bytes) -> None:
         if raw in (b"\xf4", b"\xf5", b"\xf6"):
             return
         if raw[0] != 0xFB:

@@ -19,6 +19,7 @@ from .plot import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, _bytes, _count, _
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -87,7 +88,7 @@ def _finish(figure: Figure, grid: object, used: int) -> None:
     axes: list[Axes] = list(grid.flat)  # type: ignore[attr-defined]
     for unused in axes[used:]:
         unused.set_axis_off()
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     for one in axes[:used]:
         for handle, label in zip(*one.get_legend_handles_labels()):
             handles.setdefault(label, handle)
