@@ -11,21 +11,26 @@ import (
 	"unsafe"
 )
 
+// The state of an entry is 0 while it is open and idle, else these bits. One word
+// says all, so that beginning and ending a call takes one atomic step each.
+const (
+	inside   uint32 = 1 << iota // a call is in flight, or everything is being freed
+	closing                     // the host has closed the handle
+	poisoned                    // a call has panicked
+)
+
 // entry is an open machine and what the host has been given of it.
 type entry struct {
 	machine Machine
 	host    *Host
 
-	// mu is held by the call in flight and guards what stands below it.
-	mu      sync.Mutex
+	state atomic.Uint32
+
+	// Belongs to whoever has set inside.
 	input   []byte // the host's bytes, copied: its memory is not ours to read later
 	effects memory
 	table   memory
 	freed   bool
-
-	inFlight atomic.Bool
-	closing  atomic.Bool
-	poisoned atomic.Bool
 
 	// failure has a lock of its own, so that it can be read during a call.
 	failure struct {
@@ -91,21 +96,18 @@ func (e *entry) columns(query []byte) (ptr unsafe.Pointer, count int, code int32
 
 // enter begins a call, or says why it cannot begin.
 func (e *entry) enter() int32 {
-	if !e.mu.TryLock() {
+	if e.state.CompareAndSwap(0, inside) {
+		return codeOK
+	}
+	switch state := e.state.Load(); {
+	case state&inside != 0:
 		return codeBusy
+	case state&closing != 0:
+		return codeClosed
+	case state&poisoned != 0:
+		return codePoisoned
 	}
-	e.inFlight.Store(true)
-	code := codeOK
-	switch {
-	case e.closing.Load():
-		code = codeClosed
-	case e.poisoned.Load():
-		code = codePoisoned
-	}
-	if code != codeOK {
-		e.leave(nil, code)
-	}
-	return code
+	return codeBusy // until a moment ago
 }
 
 // leave ends a call that panicked with cause, or did not if that is nil, and
@@ -115,9 +117,7 @@ func (e *entry) leave(cause any, code int32) int32 {
 		e.poison(cause)
 		code = codePoisoned
 	}
-	e.inFlight.Store(false)
-	e.mu.Unlock()
-	if e.closing.Load() {
+	if e.state.And(^inside)&closing != 0 {
 		e.finish()
 		return codeClosed
 	}
@@ -126,7 +126,8 @@ func (e *entry) leave(cause any, code int32) int32 {
 
 // cancel asks the call in flight to end early.
 func (e *entry) cancel() (code int32) {
-	if e.poisoned.Load() {
+	state := e.state.Load()
+	if state&poisoned != 0 {
 		return codePoisoned
 	}
 	defer func() {
@@ -135,7 +136,7 @@ func (e *entry) cancel() (code int32) {
 			code = codePoisoned
 		}
 	}()
-	if canceler, ok := e.machine.(Canceler); ok && e.inFlight.Load() {
+	if canceler, ok := e.machine.(Canceler); ok && state&inside != 0 {
 		canceler.Cancel()
 	}
 	return codeOK
@@ -145,19 +146,19 @@ func (e *entry) cancel() (code int32) {
 // such a call, when it returns: waiting for it here would be for ever if close
 // is called from inside it, by a signal handler of the host for example.
 func (e *entry) close() int32 {
-	e.closing.Store(true)
+	e.state.Or(closing)
 	e.cancel()
 	return e.finish()
 }
 
 // finish frees everything unless a call is in flight, whose leave then does it:
-// closing is set before finish tries the lock, and leave lets go of the lock
-// before it looks at closing, so one of the two gets here.
+// closing is set before finish looks at inside, and leave clears inside in the
+// step in which it looks at closing, so one of the two gets here.
 func (e *entry) finish() int32 {
-	if !e.mu.TryLock() {
+	if e.state.Or(inside)&inside != 0 {
 		return codeOK
 	}
-	defer e.mu.Unlock()
+	defer e.state.And(^inside)
 	if e.freed {
 		return codeOK
 	}
@@ -201,9 +202,10 @@ func (e *entry) trim() {
 
 // failed remembers err, if there is one, and gives its code.
 func (e *entry) failed(err error) int32 {
-	if err != nil {
-		e.setFailure(err.Error())
+	if err == nil {
+		return codeOK
 	}
+	e.setFailure(err.Error())
 	return codeOf(err, codeInternal)
 }
 
@@ -211,7 +213,7 @@ func (e *entry) failed(err error) int32 {
 // left behind nobody knows.
 func (e *entry) poison(cause any) {
 	text := panicText(cause)
-	e.poisoned.Store(true)
+	e.state.Or(poisoned)
 	e.setFailure(text)
 	e.host.Log(levelError, text)
 }

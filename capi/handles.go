@@ -59,8 +59,9 @@ func (t *handleTable) add(e *entry) (uint64, error) {
 // get finds the entry of a handle, or says what is wrong with the handle.
 func (t *handleTable) get(handle uint64) (*entry, int32) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.find(handle)
+	e, code := t.find(handle)
+	t.mu.RUnlock()
+	return e, code
 }
 
 // remove takes a handle out of the table and gives its entry.

@@ -275,6 +275,20 @@ def _close_all() -> None:
 # --- handles ----------------------------------------------------------------
 
 
+class _Lengths(dict[int, Any]):
+    """Lengths as prepared arguments: making one costs as much as a tenth of an empty
+    call, and most batches are short."""
+
+    def __missing__(self, length: int) -> Any:
+        argument = c_size_t.from_param(length)
+        if length < 4096:
+            self[length] = argument
+        return argument
+
+
+_lengths = _Lengths()
+
+
 class Handle:
     """A machine inside the library: bytes of events in, bytes of effects out.
 
@@ -290,7 +304,7 @@ class Handle:
 
     __slots__ = (
         *("_library", "_number", "_id", "_sink", "_step", "_closing", "_closed"),
-        *("_take", "_give", "_size", "_out", "_out_ref", "_view", "_view_at", "_view_len"),
+        *("_take", "_give", "_out", "_out_ref", "_view", "_view_at", "_view_len"),
         "__weakref__",
     )
 
@@ -326,18 +340,17 @@ class Handle:
     def _prepare(self, library: ctypes.CDLL, number: int) -> None:
         """Makes once what every step needs.
 
-        The step function is a second one, without argtypes: converting prepared C
-        objects again costs as much as all of the step's work in Go. The type of the
-        one argument that is not prepared is checked by hand.
+        The step function is a second one, without argtypes: converting arguments that
+        are prepared costs more than all of the step's work in Go, also where they are
+        C objects already. The type of the one argument that is not prepared is checked
+        by hand.
         """
-        self._id = c_uint64(number)
+        self._id = c_uint64.from_param(number)
         self._step = library["rap_step"]
         self._step.restype = c_int32
-        self._size = c_size_t()
-        out = (c_size_t * 2)()  # rap_bytes: pointer and length, a word each
-        self._out_ref = byref(out)
-        self._out = memoryview(out).cast("B").cast("P")
-        self._view = memoryview(b"")
+        self._out = (c_size_t * 2)()  # rap_bytes: pointer and length, a word each
+        self._out_ref = byref(self._out)
+        self._view = (ctypes.c_char * 0)()
         self._view_at = self._view_len = 0
         # Whoever is inside holds the one token. A lock would do the same, but an
         # interrupt between acquiring it and the next instruction would leave it
@@ -356,13 +369,11 @@ class Handle:
             raise TypeError(f"events must be bytes, not {type(events).__name__}")
         try:
             self._take(True)
-            size = self._size
-            size.value = len(events)
-            code = self._step(self._id, events, size, self._out_ref)
+            code = self._step(self._id, events, _lengths[len(events)], self._out_ref)
             out = self._out
             length = out[1]
             if length <= self._view_len and out[0] == self._view_at:
-                effects = self._view[:length].tobytes()
+                effects = self._view[:length]
             else:
                 effects = self._copy()
         except KeyError:
@@ -382,8 +393,8 @@ class Handle:
         if not length:
             return b""
         self._view_at, self._view_len = at, length
-        self._view = memoryview((ctypes.c_char * length).from_address(at)).cast("B")
-        return self._view.tobytes()
+        self._view = (ctypes.c_char * length).from_address(at)
+        return self._view[:]
 
     def effects(self) -> bytes:
         """The effects of the latest step once more.
@@ -405,7 +416,7 @@ class Handle:
         table = _Table()
         try:
             self._take(True)
-            code = self._library.rap_columns(self._id, query, len(query), byref(table))
+            code = self._library.rap_columns(self._number, query, len(query), byref(table))
             arrays = {} if code else _arrays(table)
         except KeyError:
             raise self._unavailable() from None
@@ -419,7 +430,7 @@ class Handle:
 
     def cancel(self) -> None:
         """Asks the call in flight, if any, to end early with `CanceledError`."""
-        code = self._library.rap_cancel(self._id)
+        code = self._library.rap_cancel(self._number)
         if code and code != ClosedError.code:
             raise self._error(code)
 
@@ -440,7 +451,7 @@ class Handle:
         if _forked:
             self._closed = True  # the handle is the parent's
             return
-        self._library.rap_cancel(self._id)
+        self._library.rap_cancel(self._number)
         while not self._finish():
             if self._is_inside():
                 return
@@ -455,7 +466,7 @@ class Handle:
         self._closed = True  # and the token is kept: nobody gets in again
         code = self._library.rap_close(self._number)
         _sinks.pop(self._sink, None)
-        self._view = memoryview(b"")
+        self._view, self._view_len = (ctypes.c_char * 0)(), 0
         if code and code != ClosedError.code:
             raise _error(code, "closing failed; the log says why")
         return True
@@ -498,7 +509,7 @@ class Handle:
         if code in _WITHOUT_TEXT:
             return _error(code)
         text = _Bytes()
-        self._library.rap_last_error(self._id, byref(text))
+        self._library.rap_last_error(self._number, byref(text))
         said = ctypes.string_at(text.ptr, text.len).decode(errors="replace") if text.len else ""
         return _error(code, said, effects)
 
