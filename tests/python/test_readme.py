@@ -133,7 +133,7 @@ def test_every_field_of_a_scenario_is_described(struct, field):
 
 
 def test_every_kind_is_described():
-    source = (ROOT / "engine" / "sim" / "scenario.go").read_text(encoding="utf-8")
+    source = (ROOT / "engine" / "sim" / "check.go").read_text(encoding="utf-8")
     kinds = [
         kind
         for kinds in re.findall(r'oneOf\([^,]+, [^,]+, ("[^)]+)\)', source)

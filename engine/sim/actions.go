@@ -1,0 +1,174 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/engine/store"
+)
+
+// act carries out an action of the plan.
+func (w *World) act(payload uint64) {
+	i := int(payload &^ payloadMask)
+	a := &w.plan.Actions[i]
+	n := w.nodes[a.Node]
+	if a.Kind == Give && n.node != nil {
+		if n.paused {
+			n.waits = append(n.waits, payload)
+			return
+		}
+		if n.busy > w.now {
+			w.queue.Push(n.busy, payload)
+			return
+		}
+	}
+	w.perform(a)
+	w.acted++
+	w.ready = w.acted == len(w.plan.Actions)
+}
+
+func (w *World) perform(a *Action) {
+	n := w.nodes[a.Node]
+	switch a.Kind {
+	case Give:
+		if n.node != nil {
+			w.step(n, a.Event)
+		} else {
+			w.down(n)
+		}
+	case Cut:
+		w.cut(a.Nodes, a.OneWay)
+	case Heal:
+		w.net.HealAll()
+	case Crash:
+		w.crash(n, a.Store)
+	case Restart:
+		w.restart(n)
+	case Pause:
+		n.paused = true
+	case Resume:
+		w.resume(n)
+	case Clock:
+		now := w.clock(n)
+		n.wall, n.since, n.drift = now.Wall-WallStart-w.now+a.Shift, w.now, a.Drift
+	case SetLinks:
+		w.setLinks(a)
+	case FailStore:
+		n.store.FailAt = n.store.Commits + max(a.Commit, 1)
+	case Leave:
+		w.leave(n)
+	}
+}
+
+// down notes that a node was not there for what it should have done.
+func (w *World) down(n *simNode) {
+	w.refused++
+	w.lastRefusal = fmt.Sprintf("node %d: down", n.index)
+}
+
+// cut separates nodes from all others: they form a group of their own.
+func (w *World) cut(nodes []uint32, oneWay bool) {
+	for i := range w.nodes {
+		group := 0
+		if _, in := slices.BinarySearch(nodes, uint32(i)); in {
+			group = 1
+		}
+		must(w.net.SetGroup(uint32(i), group))
+	}
+	must(w.net.CutGroups(1, 0))
+	if !oneWay {
+		must(w.net.CutGroups(0, 1))
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err) // unreachable: the plan's parameters were checked
+	}
+}
+
+func (w *World) setLinks(a *Action) {
+	must(w.net.SetDefault(*a.Params))
+	must(w.net.SetModel(a.Model))
+}
+
+// stop takes a node out of the world; its store stays as it is.
+func (w *World) stop(n *simNode) {
+	if n.node == nil {
+		return
+	}
+	n.audits = append(n.audits, n.node.Audit())
+	addCounters(&n.counts, n.node.Counters())
+	n.node = nil
+	w.queue.ClearWake(n.index)
+	for _, payload := range n.waits {
+		switch payload & payloadMask {
+		case payloadArrive:
+			w.frames.take(uint32(payload))
+		case payloadAction:
+			w.down(n)
+			w.acted++
+		}
+	}
+	w.ready = w.acted == len(w.plan.Actions)
+	n.waits, n.paused, n.busy = nil, false, 0
+	for _, index := range n.links {
+		w.linkDown(index)
+	}
+}
+
+func (w *World) crash(n *simNode, fate StoreFate) {
+	if n.node == nil {
+		return
+	}
+	w.stop(n)
+	w.breakStore(n, fate)
+}
+
+func (w *World) breakStore(n *simNode, fate StoreFate) {
+	next, err := w.stores.Crash(n.index, n.store.Store, fate, w.plan.draw(uint64(n.index), drawTorn, n.boot))
+	if err != nil {
+		panic(err) // a store that cannot be crashed is a bug of the world
+	}
+	n.store = &store.Faulty{Store: next, Err: errStoreFault}
+}
+
+// leave closes a node in good order.
+func (w *World) leave(n *simNode) {
+	if n.node == nil {
+		return
+	}
+	w.stop(n)
+	w.breakStore(n, StoreKept)
+}
+
+// restart opens a node again and connects it.
+func (w *World) restart(n *simNode) {
+	if n.node != nil {
+		return
+	}
+	if n.store.FailAt > 0 {
+		w.breakStore(n, StoreKept)
+	}
+	n.boot++
+	if err := w.open(n); err != nil {
+		panic(err) // the plan's configuration was valid before
+	}
+	for _, index := range n.links {
+		w.linkUp(index)
+	}
+}
+
+func (w *World) resume(n *simNode) {
+	n.paused = false
+	waits := n.waits
+	n.waits = nil
+	for _, payload := range waits {
+		switch payload & payloadMask {
+		case payloadMask:
+			w.queue.SetWake(n.index, w.now)
+		default:
+			w.queue.Push(w.now, payload)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"slices"
+)
+
+// fault schedules what goes wrong and when it is mended.
+func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte) error {
+	victims := p.victims(f, index, nodes)
+	add := func(at Duration, a Action) {
+		a.At = int64(at)
+		p.Actions = append(p.Actions, a)
+	}
+	each := func(at Duration, a Action) {
+		for _, v := range victims {
+			a.Node = v
+			add(at, a)
+		}
+	}
+	switch f.Kind {
+	case "partition":
+		add(f.At, Action{Kind: Cut, Nodes: victims, OneWay: f.OneWay})
+		if f.Until > 0 {
+			add(f.Until, Action{Kind: Heal})
+		}
+	case "crash":
+		each(f.At, Action{Kind: Crash, Store: fates[f.Store]})
+		if f.Until > 0 {
+			each(f.Until, Action{Kind: Restart})
+		}
+	case "pause":
+		each(f.At, Action{Kind: Pause})
+		if f.Until > 0 {
+			each(f.Until, Action{Kind: Resume})
+		}
+	case "clock":
+		each(f.At, Action{Kind: Clock, Shift: int64(f.Shift), Drift: int64(f.Drift * 1e9)})
+	case "store":
+		each(f.At, Action{Kind: FailStore, Commit: uint64(max(f.Commit, 1))})
+		if f.Until > 0 {
+			each(f.Until, Action{Kind: Restart})
+		}
+	case "leave":
+		each(f.At, Action{Kind: Leave})
+		if f.Until > 0 {
+			each(f.Until, Action{Kind: Restart})
+		}
+	case "link":
+		model, params, err := f.Links.compile(files)
+		if err != nil {
+			return err
+		}
+		add(f.At, Action{Kind: SetLinks, Params: &params, Model: model})
+		if f.Until > 0 {
+			add(f.Until, Action{Kind: SetLinks, Params: &p.Params, Model: p.Model})
+		}
+	}
+	return nil
+}
+
+var fates = map[string]StoreFate{"kept": StoreKept, "torn": StoreTorn, "lost": StoreLost}
+
+func (p *Plan) victims(f *Fault, index uint64, nodes int) []uint32 {
+	var list []uint32
+	for _, v := range f.Nodes {
+		list = append(list, uint32(v))
+	}
+	if f.Kind == "partition" && len(list) == 0 {
+		for i := nodes - int(float64(float64(nodes)*f.Split)+0.5); i < nodes; i++ {
+			list = append(list, uint32(i))
+		}
+	}
+	if f.Count > 0 && f.Kind != "partition" {
+		for _, v := range p.shuffled(nodes, 1<<20|index)[:f.Count] {
+			list = append(list, uint32(v))
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"github.com/intersubjective/rapprochement/codec"
+)
+
+// simLink joins two nodes. Its number for the nodes changes with every epoch,
+// so that frames of an earlier connection are not mistaken for this one's.
+type simLink struct {
+	ends  [2]uint32
+	epoch uint64
+	up    bool
+}
+
+func linkNumber(index uint32, epoch uint64) uint64 { return uint64(index+1)<<24 | epoch&(1<<24-1) }
+
+// redialNs is how long a link stays down after a node hung up.
+const redialNs = 5e9
+
+func (w *World) addLink(index uint32, pair [2]uint32) {
+	w.links = append(w.links, simLink{ends: pair})
+	for _, end := range pair {
+		w.nodes[end].links = append(w.nodes[end].links, index)
+	}
+}
+
+// linkUp connects the two ends, if both are there.
+func (w *World) linkUp(index uint32) {
+	l := &w.links[index]
+	a, b := w.nodes[l.ends[0]], w.nodes[l.ends[1]]
+	if l.up || a.node == nil || b.node == nil {
+		return
+	}
+	l.up = true
+	l.epoch++
+	number := linkNumber(index, l.epoch)
+	w.step(a, &codec.LinkUp{Peer: b.node.Peer(), Link: number, Dialed: true})
+	if b.node != nil { // a's step may have crashed nothing, but a hang-up may have come
+		w.step(b, &codec.LinkUp{Peer: a.peer(w), Link: number})
+	}
+}
+
+// linkDown tells whichever end is still there.
+func (w *World) linkDown(index uint32) {
+	l := &w.links[index]
+	if !l.up {
+		return
+	}
+	l.up = false
+	number := linkNumber(index, l.epoch)
+	for _, end := range l.ends {
+		if n := w.nodes[end]; n.node != nil {
+			w.step(n, &codec.LinkDown{Link: number})
+		}
+	}
+}
+
+// hungUp takes a link down that a node gave up, unless it has gone already, and
+// lets it come back later.
+func (w *World) hungUp(number uint64) {
+	index := uint32(number>>24) - 1
+	if l := &w.links[index]; l.up && linkNumber(index, l.epoch) == number {
+		w.linkDown(index)
+		w.queue.Push(w.now+redialNs, payloadDial|uint64(index))
+	}
+}
+
+// dial makes a link that the plan does not have, for a node that asks for one.
+func (w *World) dial(n *simNode, peer codec.PeerID) {
+	to, known := w.byPeer[peer]
+	if !known {
+		return
+	}
+	for _, index := range n.links {
+		if l := &w.links[index]; l.ends[0] == to || l.ends[1] == to {
+			w.queue.Push(w.now, payloadDial|uint64(index))
+			return
+		}
+	}
+	index := uint32(len(w.links))
+	w.addLink(index, [2]uint32{n.index, to})
+	w.queue.Push(w.now, payloadDial|uint64(index))
+}
