@@ -214,6 +214,14 @@ func AppendRecords(dst []byte, index uint64, session int64, batch []byte) []byte
 	return w.b
 }
 
+// Append appends a message as it came in a frame.
+func (m Message) Append(dst []byte) []byte {
+	w := writer{b: dst}
+	w.array(2)
+	w.uint(uint64(m.Kind))
+	return append(w.b, m.Body...)
+}
+
 // AppendFrame appends a frame; messages holds count encoded messages.
 func AppendFrame(dst []byte, head FrameHead, count int, messages []byte) []byte {
 	w := writer{b: dst}

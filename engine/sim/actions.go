@@ -24,7 +24,14 @@ func (w *World) act(payload uint64) {
 	}
 	w.perform(a)
 	w.acted++
-	w.ready = w.acted == len(w.plan.Actions)
+	w.finishing()
+}
+
+// finishing looks whether that was the last action.
+func (w *World) finishing() {
+	if ready := w.acted == len(w.plan.Actions); ready != w.ready {
+		w.ready, w.readyAt = ready, w.now
+	}
 }
 
 func (w *World) perform(a *Action) {
@@ -56,7 +63,11 @@ func (w *World) perform(a *Action) {
 	case FailStore:
 		n.store.FailAt = n.store.Commits + max(a.Commit, 1)
 	case Leave:
-		w.leave(n)
+		w.depart(n)
+	case Corrupt:
+		w.corrupt(n, a)
+	case Reform:
+		w.reform(n, a)
 	}
 }
 
@@ -110,7 +121,7 @@ func (w *World) stop(n *simNode) {
 			w.acted++
 		}
 	}
-	w.ready = w.acted == len(w.plan.Actions)
+	w.finishing()
 	n.waits, n.paused, n.busy = nil, false, 0
 	for _, index := range n.links {
 		w.linkDown(index)
@@ -126,6 +137,9 @@ func (w *World) crash(n *simNode, fate StoreFate) {
 }
 
 func (w *World) breakStore(n *simNode, fate StoreFate) {
+	if fate == StoreLost || fate == StoreTorn && !w.plan.Nodes[n.index].Durable {
+		w.losses++
+	}
 	next, err := w.stores.Crash(n.index, n.store.Store, fate, w.plan.draw(uint64(n.index), drawTorn, n.boot))
 	if err != nil {
 		panic(err) // a store that cannot be crashed is a bug of the world
@@ -133,8 +147,8 @@ func (w *World) breakStore(n *simNode, fate StoreFate) {
 	n.store = &store.Faulty{Store: next, Err: errStoreFault}
 }
 
-// leave closes a node in good order.
-func (w *World) leave(n *simNode) {
+// depart closes a node in good order.
+func (w *World) depart(n *simNode) {
 	if n.node == nil {
 		return
 	}

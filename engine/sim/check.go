@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/intersubjective/rapprochement/codec"
 )
 
 // ScenarioBytesMax bounds a scenario's text.
@@ -36,7 +38,7 @@ func ParseScenario(text string) (*Scenario, error) {
 // durationFields are the fields of type Duration. TOML would read a bare number
 // there as nanoseconds, which nobody means.
 var durationFields = []string{"duration", "interval", "idle", "timeout", "delay", "mean", "jitter", "reorder_delay",
-	"at", "until", "every", "shift", "sample"}
+	"at", "until", "every", "shift", "sample", "within"}
 
 // bareDuration names the first duration that is a number, "" for none.
 func bareDuration(text string) string {
@@ -54,7 +56,7 @@ func bareIn(at string, table map[string]any) string {
 			return at + name
 		}
 	}
-	for _, name := range []string{"node", "links", "measure", "workload", "fault"} {
+	for _, name := range []string{"node", "links", "measure", "expect", "workload", "fault"} {
 		switch v := table[name].(type) {
 		case map[string]any:
 			if found := bareIn(at+name+".", v); found != "" {
@@ -152,7 +154,15 @@ func (s *Scenario) defaults() {
 		set(&w.Bytes, 200)
 	}
 	for i := range s.Fault {
-		setText(&s.Fault[i].Store, "kept")
+		f := &s.Fault[i]
+		setText(&f.Store, "kept")
+		set(&f.Bytes, 4096)
+		if f.Share == 0 {
+			f.Share = 1
+		}
+		if f.Every == 0 {
+			f.Every = Duration(100 * time.Millisecond)
+		}
 	}
 }
 
@@ -193,7 +203,7 @@ func (s *Scenario) check() *ScenarioError {
 	if err := firstError(
 		within("nodes", s.Nodes, 1, nodesMax),
 		within("duration", s.Duration, 1, longest),
-		within("measure.sample", s.Measure.Sample, 1, longest),
+		within("measure.sample", s.Measure.Sample, 1, longest), within("expect.within", s.Expect.Within, 0, longest),
 		oneOf("stop", s.Stop, "converged", "never"),
 		oneOf("topology.kind", s.Topology.Kind, "random", "ring", "line", "star", "full", "nearest", "pairs"),
 		within("topology.degree", s.Topology.Degree, 1, 1024),
@@ -201,6 +211,9 @@ func (s *Scenario) check() *ScenarioError {
 		oneOf("space.write", s.Space.Write, "open", "members"),
 		s.Links.check("links."),
 	); err != nil {
+		return err
+	}
+	if err := s.Keep.check(s); err != nil {
 		return err
 	}
 	for i, p := range s.Topology.Pairs {
@@ -217,6 +230,24 @@ func (s *Scenario) check() *ScenarioError {
 		if err := s.Fault[i].check(fmt.Sprintf("fault.%d.", i), s); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (k *Keep) check(s *Scenario) *ScenarioError {
+	for _, list := range []struct {
+		field   string
+		numbers []int
+		end     int
+	}{{"keep.nodes", k.Nodes, s.Nodes}, {"keep.faults", k.Faults, len(s.Fault)}, {"keep.writes", k.Writes, actionsMax}} {
+		for _, n := range list.numbers {
+			if err := within(list.field, n, 0, list.end-1); err != nil {
+				return err
+			}
+		}
+	}
+	if k.Nodes != nil && len(k.Nodes) == 0 {
+		return &ScenarioError{Field: "keep.nodes", Detail: "keeps no node"}
 	}
 	return nil
 }
@@ -265,11 +296,13 @@ func (w *Workload) check(at string, nodes int) *ScenarioError {
 
 func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	err := firstError(
-		oneOf(at+"kind", f.Kind, "partition", "crash", "pause", "clock", "link", "store", "leave"),
+		oneOf(at+"kind", f.Kind, "partition", "crash", "pause", "clock", "link", "store", "leave",
+			"forge", "equivocate", "flood", "lie", "silence", "replay"),
 		within(at+"at", f.At, 0, longest), within(at+"until", f.Until, 0, longest),
 		within(at+"split", f.Split, 0, 1), within(at+"count", f.Count, 0, s.Nodes),
 		within(at+"drift", f.Drift, -0.5, 0.5), within(at+"commit", f.Commit, 0, actionsMax),
-		oneOf(at+"store", f.Store, "kept", "torn", "lost"),
+		oneOf(at+"store", f.Store, "kept", "torn", "lost"), within(at+"share", f.Share, 0, 1),
+		within(at+"every", f.Every, Duration(time.Millisecond), longest), within(at+"bytes", f.Bytes, 16, codec.FrameMax/2),
 	)
 	if err != nil {
 		return err

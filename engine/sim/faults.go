@@ -2,6 +2,8 @@ package sim
 
 import (
 	"slices"
+
+	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 )
 
 // fault schedules what goes wrong and when it is mended.
@@ -45,6 +47,12 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 		if f.Until > 0 {
 			each(f.Until, Action{Kind: Restart})
 		}
+	default:
+		habit := f.habit()
+		each(f.At, Action{Kind: Corrupt, Habit: habit})
+		if f.Until > 0 {
+			each(f.Until, Action{Kind: Reform, Habit: habit})
+		}
 	case "link":
 		model, params, err := f.Links.compile(files)
 		if err != nil {
@@ -56,6 +64,13 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 		}
 	}
 	return nil
+}
+
+// habit is what a Byzantine fault makes of a node.
+func (f *Fault) habit() adversary.Habit {
+	return adversary.Habit{
+		Kind: adversary.Kinds[f.Kind], Share: ppm(f.Share), Every: int64(f.Every), Bytes: f.Bytes,
+	}
 }
 
 var fates = map[string]StoreFate{"kept": StoreKept, "torn": StoreTorn, "lost": StoreLost}

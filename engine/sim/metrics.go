@@ -21,8 +21,14 @@ type metrics struct {
 	acted         int
 	refused       uint64
 	lastRefusal   string
-	faults        uint64
-	equivocations uint64
+	faults        uint64 // reported by honest nodes
+	slanders      uint64 // of them, about honest ones
+	lastSlander   string
+	equivocations uint64 // seen by honest nodes
+	framed        uint64 // of them, of honest authors
+	acks          []ack
+	losses        int   // stores that were lost or torn
+	readyAt       int64 // when the last action happened
 	changedAt     int64 // when a node last admitted a record
 	convergedAt   int64 // −1 while it has not
 	held          uint64
@@ -47,11 +53,20 @@ type metrics struct {
 		held, frames, duplicates            []uint64
 		reconcile, records, control, resent []uint64
 	}
-	transcript strings.Builder
+	reports struct { // of faults, by kind, reporter and accused
+		index                   map[[3]uint32]int
+		kind, reporter, accused []uint32
+		count                   []uint64
+	}
+	adversaries map[uint32]*accused
+	accused     []uint32 // their keys, in the order of their first fault
+	transcript  strings.Builder
 }
 
 func newMetrics() metrics {
-	return metrics{records: map[uint64]int32{}, convergedAt: -1}
+	m := metrics{records: map[uint64]int32{}, convergedAt: -1}
+	m.reports.index = map[[3]uint32]int{}
+	return m
 }
 
 // observer hears of every record that a node admits.
@@ -65,7 +80,7 @@ func (o *observer) Admitted(rec *codec.Record, link uint64) {
 	w := o.w
 	w.changedAt = w.now
 	w.held++
-	name := binary.LittleEndian.Uint64(rec.ID[:])
+	name := recordName(&rec.ID)
 	i, known := w.records[name]
 	if !known {
 		i = int32(len(w.created))
@@ -88,6 +103,8 @@ func (o *observer) Admitted(rec *codec.Record, link uint64) {
 		w.latencies.ns = append(w.latencies.ns, delay)
 	}
 }
+
+func recordName(id *codec.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 
 func (w *World) session(ef *codec.SyncEnded) {
 	s := &w.sessions
@@ -207,33 +224,6 @@ func (w *World) heldNow() (held uint64) {
 	return held
 }
 
-// Equal reports whether all nodes that are up hold the same set.
-func (w *World) Equal() bool {
-	id := w.plan.space()
-	var first *simNode
-	for _, n := range w.nodes {
-		switch {
-		case n.node == nil:
-		case first == nil:
-			first = n
-		case n.node.Count(id) != first.node.Count(id):
-			return false
-		}
-	}
-	if first == nil {
-		return true
-	}
-	want, _ := first.node.Summary(id)
-	for _, n := range w.nodes {
-		if n.node != nil {
-			if got, _ := n.node.Summary(id); got != want {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // transcribe writes a step as one line: time, node, events, effects.
 func (w *World) transcribe(n *simNode, events []codec.Event, effects []codec.Effect) {
 	b := &w.transcript
@@ -280,7 +270,7 @@ type Column struct {
 }
 
 // Columns returns a table of results as arrays: "series", "records", "nodes",
-// "latencies" or "sessions". Unknown names are an error.
+// "latencies", "sessions", "faults" or "adversaries". Unknown names are an error.
 func (w *World) Columns(table string) ([]Column, error) {
 	switch table {
 	case "series":
@@ -300,8 +290,13 @@ func (w *World) Columns(table string) ([]Column, error) {
 			{"bytes", s.bytes}, {"records", s.exchanged}}, nil
 	case "nodes":
 		return w.nodeColumns(), nil
+	case "faults":
+		f := &w.reports
+		return []Column{{"kind", f.kind}, {"reporter", f.reporter}, {"accused", f.accused}, {"count", f.count}}, nil
+	case "adversaries":
+		return w.adversaryColumns(), nil
 	}
-	return nil, fmt.Errorf("sim: no table %q, have series, records, nodes, latencies, sessions", table)
+	return nil, fmt.Errorf("sim: no table %q, have series, records, nodes, latencies, sessions, faults, adversaries", table)
 }
 
 func (w *World) nodeColumns() []Column {

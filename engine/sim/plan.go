@@ -12,6 +12,7 @@ import (
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
 	"github.com/intersubjective/rapprochement/engine/sign"
+	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/draw"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 )
@@ -25,6 +26,7 @@ type Plan struct {
 	Stop     bool // end when everything has happened and the sets are equal
 	Sample   int64
 	Nodes    []engine.Config
+	Absent   []bool // nodes that do not exist, nil for none
 	Genesis  []byte
 	Links    [][2]uint32 // pairs of nodes; link i+1 joins pair i, dialed by the first
 	Model    links.Model
@@ -33,6 +35,7 @@ type Plan struct {
 	Downlink links.Bandwidth
 	Actions  []Action // by time
 	CPU      bool
+	Within   int64 // convergence after the last action; 0: by intervals and diameter
 
 	Latencies  bool
 	Transcript bool
@@ -56,6 +59,7 @@ type Action struct {
 	Params *links.Params
 	Model  links.Model
 	Commit uint64
+	Habit  adversary.Habit // Corrupt and Reform
 }
 
 // ActionKind says what an action does.
@@ -73,6 +77,8 @@ const (
 	SetLinks                    // all links change
 	FailStore                   // Node's store fails at the Commit-th commit from now
 	Leave                       // Node closes in good order
+	Corrupt                     // Node takes up a habit of an adversary
+	Reform                      // and gives it up
 )
 
 // StoreFate is what a crash leaves of a store.
@@ -98,7 +104,7 @@ const (
 func Compile(s *Scenario, files map[string][]byte) (*Plan, error) {
 	p := &Plan{
 		Name: s.Name, Seed: s.Seed, Duration: int64(s.Duration), Stop: s.Stop == "converged",
-		Sample: int64(s.Measure.Sample), CPU: s.Node.CPU,
+		Sample: int64(s.Measure.Sample), CPU: s.Node.CPU, Within: int64(s.Expect.Within),
 		Latencies: s.Measure.Latencies, Transcript: s.Measure.Transcript,
 	}
 	var err error
@@ -109,19 +115,26 @@ func Compile(s *Scenario, files map[string][]byte) (*Plan, error) {
 	p.nodes(s)
 	p.genesis(s)
 	p.topology(s)
+	p.keepNodes(s.Keep.Nodes)
 	if s.Space.Write == "members" {
 		for i := 1; i < s.Nodes; i++ {
 			p.give(0, 0, &codec.Grant{Req: uint64(i), Space: p.space(), Member: p.Nodes[i].Peer})
 		}
 	}
+	before := len(p.Actions)
 	for i := range s.Workload {
 		p.workload(&s.Workload[i], uint64(i))
 	}
+	p.keepWrites(s.Keep.Writes, before)
 	for i := range s.Fault {
+		if !kept(s.Keep.Faults, i) {
+			continue
+		}
 		if err := p.fault(&s.Fault[i], uint64(i), s.Nodes, files); err != nil {
 			return nil, err
 		}
 	}
+	p.Actions = slices.DeleteFunc(p.Actions, p.leaveOut)
 	slices.SortStableFunc(p.Actions, func(a, b Action) int { return cmp.Compare(a.At, b.At) })
 	return p, nil
 }

@@ -21,6 +21,8 @@ type Scenario struct {
 	Workload []Workload `toml:"workload"`
 	Fault    []Fault    `toml:"fault"`
 	Measure  Measure    `toml:"measure"`
+	Expect   Expect     `toml:"expect"`
+	Keep     Keep       `toml:"keep"`
 }
 
 // NodeSpec is the configuration that all nodes share.
@@ -83,7 +85,8 @@ type Workload struct {
 
 // Fault is something that goes wrong.
 type Fault struct {
-	Kind   string    `toml:"kind"` // "partition", "crash", "pause", "clock", "link", "store", "leave"
+	Kind string `toml:"kind"` // "partition", "crash", "pause", "clock", "link", "store", "leave",
+	// "forge", "equivocate", "flood", "lie", "silence", "replay"
 	At     Duration  `toml:"at"`
 	Until  Duration  `toml:"until"`   // healed, restarted, resumed; 0 for never
 	Split  float64   `toml:"split"`   // partition: this share of the nodes, the last ones, is cut off
@@ -95,6 +98,9 @@ type Fault struct {
 	Drift  float64   `toml:"drift"`   // clock: and runs faster by this fraction from then on
 	Links  *LinkSpec `toml:"links"`   // link: new parameters of all links
 	Commit int       `toml:"commit"`  // store: the n-th commit from then on fails
+	Share  float64   `toml:"share"`   // adversaries: of the records, messages, frames or links it could concern; 1
+	Every  Duration  `toml:"every"`   // flood: between two frames on each link; 100 ms
+	Bytes  int       `toml:"bytes"`   // flood: the size of each; 4096
 }
 
 // Measure says what is kept beside the table of results.
@@ -102,6 +108,19 @@ type Measure struct {
 	Sample     Duration `toml:"sample"`     // time series; a 200th of the duration
 	Latencies  bool     `toml:"latencies"`  // one row per record and node
 	Transcript bool     `toml:"transcript"` // one line per step
+}
+
+// Expect says what a check asks of a run beyond what has to hold of every run.
+type Expect struct {
+	Within Duration `toml:"within"` // convergence, after the last action; 3 intervals for each hop of the diameter
+}
+
+// Keep leaves out parts of a scenario without changing a draw about the others: what
+// shrinking has found to be needed. A list that is left out keeps everything.
+type Keep struct {
+	Nodes  []int `toml:"nodes"`  // the others do not exist
+	Faults []int `toml:"faults"` // numbers of [[fault]] tables
+	Writes []int `toml:"writes"` // numbers of writes, in the order of workloads, writers and counts
 }
 
 // A Duration is nanoseconds, written like "1.5s".

@@ -13,11 +13,19 @@ func (w *World) send(n *simNode, ef *codec.Send) {
 	if !l.up || linkNumber(index, l.epoch) != ef.Link {
 		return
 	}
-	to := l.ends[0]
-	if to == n.index {
-		to = l.ends[1]
+	f := inFlight{from: n.index, to: l.other(n.index), link: ef.Link, bytes: ef.Bytes, sent: w.now}
+	if n.adversary != nil {
+		n.adversary.Outgoing(f.link, f.bytes, func(frame []byte) {
+			f.bytes = frame
+			w.leave(n, f)
+		})
+		return
 	}
-	f := inFlight{from: n.index, to: to, link: ef.Link, bytes: ef.Bytes, sent: w.now}
+	w.leave(n, f)
+}
+
+// leave lets a frame leave when the node's CPU has got to it.
+func (w *World) leave(n *simNode, f inFlight) {
 	if n.busy > w.now {
 		w.push(n.busy, payloadLeave, f)
 		return
@@ -83,6 +91,9 @@ func (w *World) arrive(n *simNode, f inFlight) {
 		return
 	}
 	w.delivered++
+	if n.adversary != nil {
+		f.bytes = n.adversary.Incoming(f.link, f.bytes)
+	}
 	w.step(n, &codec.Frame{Link: f.link, Bytes: f.bytes})
 }
 

@@ -12,6 +12,14 @@ type simLink struct {
 	up    bool
 }
 
+// other is the other end.
+func (l *simLink) other(end uint32) uint32 {
+	if l.ends[0] == end {
+		return l.ends[1]
+	}
+	return l.ends[0]
+}
+
 func linkNumber(index uint32, epoch uint64) uint64 { return uint64(index+1)<<24 | epoch&(1<<24-1) }
 
 // redialNs is how long a link stays down after a node hung up.
@@ -34,6 +42,8 @@ func (w *World) linkUp(index uint32) {
 	l.up = true
 	l.epoch++
 	number := linkNumber(index, l.epoch)
+	a.linkUp(number, b.peer(w))
+	b.linkUp(number, a.peer(w))
 	w.step(a, &codec.LinkUp{Peer: b.node.Peer(), Link: number, Dialed: true})
 	if b.node != nil { // a's step may have crashed nothing, but a hang-up may have come
 		w.step(b, &codec.LinkUp{Peer: a.peer(w), Link: number})
@@ -49,8 +59,12 @@ func (w *World) linkDown(index uint32) {
 	l.up = false
 	number := linkNumber(index, l.epoch)
 	for _, end := range l.ends {
-		if n := w.nodes[end]; n.node != nil {
+		n := w.nodes[end]
+		if n.node != nil {
 			w.step(n, &codec.LinkDown{Link: number})
+		}
+		if n.adversary != nil {
+			n.adversary.LinkDown(number)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/kernel"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 	"github.com/intersubjective/rapprochement/engine/store"
@@ -13,21 +14,24 @@ import (
 
 // A World runs a plan. It is used by one goroutine at a time, but for Cancel.
 type World struct {
-	plan    *Plan
-	stores  Stores
-	shared  *engine.Shared
-	queue   kernel.Queue
-	net     *links.Net
-	nodes   []*simNode
-	links   []simLink
-	frames  slab
-	now     int64
-	ready   bool // every action of the plan has happened
-	over    bool // the run has converged, or its time is up
-	events  uint64
-	byPeer  map[codec.PeerID]uint32
-	scratch []links.Delivery
-	cancel  atomic.Bool
+	plan     *Plan
+	stores   Stores
+	shared   *engine.Shared
+	queue    kernel.Queue
+	net      *links.Net
+	nodes    []*simNode
+	links    []simLink
+	floods   []flood
+	salt     codec.Salt // of the space
+	keepsAll bool       // the space keeps every version
+	frames   slab
+	now      int64
+	ready    bool // every action of the plan has happened
+	over     bool // the run has converged, or its time is up
+	events   uint64
+	byPeer   map[codec.PeerID]uint32
+	scratch  []links.Delivery
+	cancel   atomic.Bool
 	metrics
 }
 
@@ -57,6 +61,8 @@ type simNode struct {
 	links  []uint32        // numbers of its links in World.links
 	counts codec.Counters  // of earlier boots
 	tap    *[]codec.Effect // where effects are copied to, for manual driving
+	// adversary stands between the node and the network while it misbehaves.
+	adversary *adversary.Adversary
 }
 
 // What a kernel event's payload stands for: the upper byte says which.
@@ -67,8 +73,9 @@ const (
 	payloadAction
 	payloadDial // a link comes up
 	payloadSample
-	payloadHangUp // a node gave up a link, by its number for the nodes
-	payloadMask   = 0xff << 56
+	payloadHangUp   // a node gave up a link, by its number for the nodes
+	payloadMischief // an adversary has something of its own to send, by action
+	payloadMask     = 0xff << 56
 )
 
 // NewWorld opens the nodes of a plan and connects them at time 0. stores may be
@@ -85,6 +92,11 @@ func NewWorld(p *Plan, stores Stores) (*World, error) {
 		plan: p, stores: stores, net: net, byPeer: map[codec.PeerID]uint32{},
 		shared: engine.NewShared(sharedSignatures, sharedExpansions), metrics: newMetrics(),
 	}
+	g, err := codec.ParseGenesis(p.Genesis)
+	if err != nil {
+		return nil, err
+	}
+	w.salt, w.keepsAll = g.Salt, g.History == codec.HistoryAll
 	for i := range p.Nodes {
 		w.byPeer[p.Nodes[i].Peer] = uint32(i)
 		w.nodes = append(w.nodes, &simNode{index: uint32(i)})
@@ -101,6 +113,9 @@ func NewWorld(p *Plan, stores Stores) (*World, error) {
 	w.ready = len(p.Actions) == 0
 	w.queue.Push(0, payloadSample)
 	for _, n := range w.nodes {
+		if p.Absent != nil && p.Absent[n.index] {
+			continue
+		}
 		if err := w.open(n); err != nil {
 			return nil, err
 		}
@@ -157,7 +172,7 @@ func (w *World) clock(n *simNode) codec.Now {
 // step gives a node events and carries out its effects.
 func (w *World) step(n *simNode, events ...codec.Event) {
 	var before codec.Counters
-	if w.plan.CPU {
+	if w.plan.CPU || len(w.accused) > 0 {
 		before = *n.node.Counters()
 	}
 	effects, err := n.node.Step(w.clock(n), events...)
@@ -168,6 +183,7 @@ func (w *World) step(n *simNode, events ...codec.Event) {
 	if w.plan.CPU {
 		n.busy = max(n.busy, w.now) + cost(&before, n.node.Counters())
 	}
+	w.charge(n, events, &before)
 	if w.plan.Transcript {
 		w.transcribe(n, events, effects)
 	}
@@ -200,9 +216,11 @@ func (w *World) effect(n *simNode, ef codec.Effect) {
 	case *codec.StoreFailed:
 		w.stop(n)
 	case *codec.PeerFault:
-		w.faults++
+		w.fault(n, ef)
 	case *codec.Equivocation:
-		w.equivocations++
+		w.equivocation(n, ef)
+	case *codec.Stored:
+		w.acknowledge(n, ef)
 	}
 }
 
@@ -261,6 +279,8 @@ func (w *World) happen(payload uint64) {
 		w.sample()
 	case payloadHangUp:
 		w.hungUp(payload &^ payloadMask)
+	case payloadMischief:
+		w.mischief(payload)
 	}
 }
 
