@@ -20,11 +20,11 @@ BACKEND := python/build_backend/backend.py
 GO_DIRS := capi codec engine tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lib demo test check gotest pytest race fuzz bench scale determinism soak \
+.PHONY: help venv lib demo test check gotest pytest race fuzz bench bench-reconcile scale determinism soak \
 	wheel sdist symbols generate verify clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PKG=$(PKG) TESTS=$(TESTS) choose Go packages and tests, PYTESTS=$(PYTESTS) Python's,"
 	@echo "  FUZZTIME=$(FUZZTIME) is the time for each fuzz target, TIMEOUT=$(TIMEOUT) for each package,"
@@ -71,6 +71,9 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: venv lib ## measure every figure: Go's, then Python's
 	go run ./tests/bench bench
 	$(BIN)/python -m rapprochement._bench
+
+bench-reconcile: ## measure the reconcilers
+	go run ./tests/bench reconcile
 
 scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and memory
 	go run ./tests/bench scale -nodes $(NODES) -records $(RECORDS)

@@ -20,13 +20,16 @@ var measurements = []measurement{
 	{"pebble", pebbleRate},
 }
 
-func bench(flags *flag.FlagSet, args []string) error {
+func bench(flags *flag.FlagSet, args []string) error { return measure(measurements, flags, args) }
+
+// measure runs those measurements of a list that the arguments choose.
+func measure(list []measurement, flags *flag.FlagSet, args []string) error {
 	only := flags.String("only", "", "measure only figures whose `name` starts like this")
 	rounds := flags.Int("rounds", 5, "repetitions of each measurement; the median is printed")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to this `file`, for go tool pprof")
 	_ = flags.Parse(args) // exits by itself
 	return profiled(*profile, func() error {
-		for _, m := range measurements {
+		for _, m := range list {
 			if !strings.HasPrefix(m.name, *only) {
 				continue
 			}

@@ -3,6 +3,7 @@
 //
 //	go run ./tests/bench bench                        every figure
 //	go run ./tests/bench bench -only world            those whose name starts so
+//	go run ./tests/bench reconcile                    those of the reconcilers
 //	go run ./tests/bench scale -nodes 1000 -records 1000
 //	go run ./tests/bench determinism -seeds 1000 -race out/bench-race
 //
@@ -25,6 +26,7 @@ type command struct {
 
 var commands = []command{
 	{"bench", "measure every figure, or those chosen with -only", bench},
+	{"reconcile", "measure the reconcilers' figures, or those chosen with -only", reconcilers},
 	{"scale", "let one large mesh converge and report time and memory", scale},
 	{"determinism", "compare audit hashes over processes, cores, builds and stores", determinism},
 	{"audit", "run one seed of determinism in this process and print its hash", audit},

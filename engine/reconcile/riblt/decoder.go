@@ -193,7 +193,11 @@ func (d *Decoder) subtract(remote, local []Cell) {
 	fresh := d.cells[d.received : d.received+len(remote)]
 	// One more than can be queued, as a slot is written before it is known to
 	// be needed.
-	d.stack = slices.Grow(d.stack, d.received+len(remote)+1-len(d.stack))
+	after := d.received + len(remote)
+	d.stack = slices.Grow(d.stack, after+1-len(d.stack))
+	// Most cells yield an item in the end.
+	d.list = slices.Grow(d.list, max(0, after-len(d.list)))
+	d.seen.reserve(d.list, max(after, len(d.list))+1)
 	stack, top := d.stack[:cap(d.stack)], len(d.stack)
 	for i := range fresh {
 		r := &fresh[i]
@@ -231,7 +235,6 @@ func (d *Decoder) peel() {
 // no difference of sets brings about, or does not belong in that cell, which
 // is a mixture then.
 func (d *Decoder) accept(home uint32, symbol, check uint64, sign int64) {
-	d.seen.reserve(d.list)
 	slot, known := d.seen.find(symbol, d.list)
 	if known {
 		d.strange = true

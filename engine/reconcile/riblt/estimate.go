@@ -34,10 +34,11 @@ func (d *Decoder) Remaining() int {
 	net := d.cells[0].count()
 	lo := max(1, min(crookedCells, d.received/4), d.received-estimateWindow)
 	sum, carry := uint64(0), uint64(0)
-	for i := lo; i < d.received && carry == 0; i++ {
-		p := int64(d.opt.Mapping.share(i) >> (32 - shareBits))
-		dev := d.cells[i].count()<<shareBits - p*net
-		sum, carry = bits.Add64(sum, squareOver(dev, uint64(p*(1<<shareBits-p))), 0)
+	for i := lo; i < d.received && carry == 0; {
+		share, end := d.opt.Mapping.shareRun(i)
+		end = min(end, d.received)
+		sum, carry = bits.Add64(sum, d.spread(i, end, int64(share>>(32-shareBits)), net), 0)
+		i = end
 	}
 	most := d.items - min(d.items, uint64(len(d.list)))
 	if carry != 0 {
@@ -47,14 +48,24 @@ func (d *Decoder) Remaining() int {
 	return int(max(1, min(most, max(mean, uint64(max(net, -net))))))
 }
 
-// squareOver returns v²/by, or the largest number if that does not fit.
-func squareOver(v int64, by uint64) uint64 {
-	a := uint64(max(v, -v))
-	hi, lo := bits.Mul64(a, a)
-	if hi >= by {
+// spread returns the sum of (c - p·net)² / (p·(1-p)) over cells [lo,hi), which are
+// at most estimateWindow, or the largest number if that does not fit. p is in
+// units of 2^-shareBits.
+func (d *Decoder) spread(lo, hi int, p, net int64) uint64 {
+	var high, low uint64 // the sum of squares, below 2^124
+	for i := lo; i < hi; i++ {
+		dev := d.cells[i].count()<<shareBits - p*net
+		a := uint64(max(dev, -dev))
+		h, l := bits.Mul64(a, a)
+		var carry uint64
+		low, carry = bits.Add64(low, l, 0)
+		high += h + carry
+	}
+	by := uint64(p * (1<<shareBits - p))
+	if high >= by {
 		return ^uint64(0)
 	}
-	q, _ := bits.Div64(hi, lo, by)
+	q, _ := bits.Div64(high, low, by)
 	return q
 }
 

@@ -206,7 +206,7 @@ func TestCollidingSymbols(t *testing.T) {
 		s := seen{key: key | 1}
 		list = list[:0]
 		for i := range n {
-			s.reserve(list)
+			s.reserve(list, len(list)+1)
 			symbol := uint64(i) << 20 // all in the first slots under key 1
 			home := int(symbol * s.key >> s.shift)
 			slot, found := s.find(symbol, list)

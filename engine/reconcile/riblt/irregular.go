@@ -51,10 +51,14 @@ type tables struct {
 	strata  []stratum
 	first   [classes]uint32       // where those of each class begin
 	classOf [1 << classBits]uint8 // the class that the low bits of a checksum choose
-	share   [shareCells]uint32    // saves the search in the cells that most sessions have
+	runs    [shareCells]run       // of the cells that most sessions have
 }
 
-const shareCells = 4096
+// A run says how many of 2^32 items are in a cell, on the average, and where the
+// cells end for which that is so.
+type run struct{ share, end uint32 }
+
+const shareCells = 1 << 14
 
 func layOut() (t tables) {
 	entry := 0
@@ -74,20 +78,28 @@ func layOut() (t tables) {
 		}
 		t.strata = append(t.strata, stratum{base: edge})
 	}
-	for i := range t.share {
-		t.share[i] = uint32(t.shareOf(uint32(i)))
+	for i := uint32(1); i < shareCells; {
+		run := t.runOf(i)
+		for ; i < min(run.end, shareCells); i++ {
+			t.runs[i] = run
+		}
 	}
 	return t
 }
 
-// shareOf returns how many of 2^32 items are in cell i > 0, on the average.
-func (t *tables) shareOf(i uint32) (sum uint64) {
+// runOf returns the run that cell i > 0 is in.
+func (t *tables) runOf(i uint32) run {
+	r := run{end: MaxCells}
 	for c, p := range classTable {
-		if s := t.strata[t.reaching(c, i)]; s.base <= i && s.width > 0 {
-			sum += p.share << (32 - classBits) / uint64(s.width)
+		s := t.strata[t.reaching(c, i)]
+		if s.base > i {
+			r.end = min(r.end, s.base)
+			continue
 		}
+		r.share += uint32(p.share << (32 - classBits) / uint64(s.width))
+		r.end = min(r.end, s.base+s.width)
 	}
-	return sum
+	return r
 }
 
 // reaching returns the first stratum of a class that does not end before cell i.
@@ -147,15 +159,17 @@ func (s *span) walkIrregular(dst []uint32, check uint64) []uint32 {
 	return dst
 }
 
-// share returns how many of 2^32 items are in cell i, on the average.
-func (m Mapping) share(i int) uint64 {
+// shareRun returns how many of 2^32 items are in cell i, on the average, and a
+// cell up to which that stays the same.
+func (m Mapping) shareRun(i int) (share uint64, end int) {
 	switch {
 	case i == 0:
-		return 1 << 32
+		return 1 << 32, 1
 	case m == Regular:
-		return (2<<32 + uint64(i+2)/2) / uint64(i+2)
+		return (2<<32 + uint64(i+2)/2) / uint64(i+2), i + 1
 	case i < shareCells:
-		return uint64(layout.share[i])
+		return uint64(layout.runs[i].share), int(layout.runs[i].end)
 	}
-	return layout.shareOf(uint32(i))
+	r := layout.runOf(uint32(i))
+	return uint64(r.share), int(r.end)
 }

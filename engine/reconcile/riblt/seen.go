@@ -1,5 +1,7 @@
 package riblt
 
+import "math/bits"
+
 // seen is the set of recovered symbols, as their positions in a list that the
 // Decoder keeps: open addressing with linear probing, at most half full, and
 // never iterated. Slots are chosen by a secret odd multiplier, so that a peer
@@ -22,17 +24,17 @@ func (s *seen) find(symbol uint64, list []recovered) (slot int, found bool) {
 	return slot, false
 }
 
-// reserve makes room for one more entry than list has. It must be called
-// before find.
-func (s *seen) reserve(list []recovered) {
-	if 2*(len(list)+1) <= len(s.slots) {
+// reserve makes room for n entries, list included. find needs room for one more
+// than list has.
+func (s *seen) reserve(list []recovered, n int) {
+	if 2*n <= len(s.slots) {
 		return
 	}
-	size := max(64, 2*len(s.slots))
-	s.slots, s.shift = make([]uint32, size), s.shift-1
-	if size == 64 {
-		s.shift = 64 - 6
+	size := max(64, len(s.slots))
+	for size < 2*n {
+		size *= 2
 	}
+	s.slots, s.shift = make([]uint32, size), uint(64-bits.TrailingZeros(uint(size)))
 	for i := range list {
 		slot, _ := s.find(list[i].symbol, list)
 		s.slots[slot] = uint32(i + 1)

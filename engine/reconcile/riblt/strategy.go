@@ -131,9 +131,10 @@ func (Strategy) Open(view reconcile.View, _ reconcile.Peer, out *reconcile.Out) 
 type initiator struct {
 	local
 	decoder *Decoder
-	limit   int // cells after which full is cheaper
-	items   int // the responder's set, −1 before its first payload
-	expect  int // cells asked for
+	limit   int    // cells after which full is cheaper
+	items   int    // the responder's set, −1 before its first payload
+	expect  int    // cells asked for
+	arrived []Cell // with the last payload
 }
 
 // Receive implements reconcile.Session.
@@ -192,8 +193,8 @@ func (s *initiator) parse(payload []byte) (run []Cell, tail pinsketch.Sketch, er
 			return nil, nil, ErrTruncated
 		}
 	}
-	run, err = coding(items).Decode(nil, lo, lo+count, payload)
-	return run, tail, err
+	s.arrived, err = coding(items).Decode(s.arrived[:0], lo, lo+count, payload)
+	return s.arrived, tail, err
 }
 
 // decide turns the decoded difference into gives and wants. A symbol that the

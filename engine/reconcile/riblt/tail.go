@@ -41,8 +41,8 @@ func (d *Decoder) Finish(holds func(symbol uint64) bool) bool {
 // and restores them if that leaves any cell occupied.
 func (d *Decoder) finish(symbols []uint64, holds func(symbol uint64) bool) bool {
 	items := make([]recovered, len(symbols))
+	d.seen.reserve(d.list, len(d.list)+len(symbols)+1)
 	for i, symbol := range symbols {
-		d.seen.reserve(d.list)
 		if _, known := d.seen.find(symbol, d.list); known {
 			d.strange = true // the other side's sums contradict its cells
 			return false
@@ -64,7 +64,6 @@ func (d *Decoder) finish(symbols []uint64, holds func(symbol uint64) bool) bool 
 		return false
 	}
 	for _, item := range items {
-		d.seen.reserve(d.list)
 		slot, _ := d.seen.find(item.symbol, d.list)
 		d.add(item, slot)
 	}

@@ -50,17 +50,29 @@ func (c Coding) Validate() error {
 // checkMask selects the bits of a checksum that travel.
 func checkMask(width int) uint64 { return ^uint64(0) >> (64 - 8*width) }
 
-// expected is the count to expect in cell i, rounded to nearest.
-func (c Coding) expected(i int) int64 {
-	if c.Mapping == Regular {
-		return (2*int64(c.Items) + int64(i+2)/2) / int64(i+2)
+// expecting says what counts to expect in cells that are asked for in order.
+type expecting struct {
+	Coding
+	share uint64 // of the cells up to end
+	end   int
+}
+
+// at returns the count to expect in cell i, rounded to nearest.
+func (e *expecting) at(i int) int64 {
+	if e.Mapping == Regular {
+		return (2*int64(e.Items) + int64(i+2)/2) / int64(i+2)
 	}
-	return int64((uint64(c.Items)*c.Mapping.share(i) + 1<<31) >> 32)
+	if i >= e.end {
+		e.share, e.end = e.Mapping.shareRun(i)
+	}
+	return int64((uint64(e.Items)*e.share + 1<<31) >> 32)
 }
 
 // Append codes cells, of which the first is cell lo of the set, onto dst. The
 // Coding must be valid.
 func (c Coding) Append(dst []byte, lo int, cells []Cell) []byte {
+	expected := expecting{Coding: c}
+	dst = slices.Grow(dst, len(cells)*(8+c.CheckBytes+2))
 	for i, cell := range cells {
 		dst = binary.LittleEndian.AppendUint64(dst, cell.Sum)
 		if c.CheckBytes == ShortCheck {
@@ -68,7 +80,7 @@ func (c Coding) Append(dst []byte, lo int, cells []Cell) []byte {
 		} else {
 			dst = binary.LittleEndian.AppendUint64(dst, cell.Check)
 		}
-		dst = binary.AppendVarint(dst, cell.Count-c.expected(lo+i))
+		dst = binary.AppendVarint(dst, cell.Count-expected.at(lo+i))
 	}
 	return dst
 }
@@ -94,8 +106,9 @@ func (c Coding) Decode(dst []Cell, lo, hi int, data []byte) ([]Cell, error) {
 		return dst, refuse(len(data), ErrTruncated)
 	}
 	out, at := slices.Grow(dst, hi-lo), 0
+	expected := expecting{Coding: c}
 	for i := lo; i < hi; i++ {
-		cell, next, err := c.cell(i, data, at)
+		cell, next, err := c.cell(i, expected.at(i), data, at)
 		if err != nil {
 			return dst, err
 		}
@@ -107,8 +120,8 @@ func (c Coding) Decode(dst []Cell, lo, hi int, data []byte) ([]Cell, error) {
 	return out, nil
 }
 
-// cell decodes cell i at data[at:] and returns where the next one starts.
-func (c Coding) cell(i int, data []byte, at int) (cell Cell, next int, err error) {
+// cell decodes cell i, of which such a count is expected, at data[at:] and returns where the next one starts.
+func (c Coding) cell(i int, expected int64, data []byte, at int) (cell Cell, next int, err error) {
 	fixed := at + 8 + c.CheckBytes
 	if len(data) <= fixed {
 		return cell, 0, refuse(len(data), ErrTruncated)
@@ -127,7 +140,7 @@ func (c Coding) cell(i int, data []byte, at int) (cell Cell, next int, err error
 		return cell, 0, refuse(fixed, ErrVarint)
 	}
 	// An overflow wraps to a negative count, which is refused.
-	cell.Count = c.expected(i) + delta
+	cell.Count = expected + delta
 	if !possible(cell, int64(c.Items)) || i == 0 && cell.Count != int64(c.Items) {
 		return cell, 0, refuse(at, ErrCell)
 	}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"flag"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+)
+
+// reconcilerMeasurements are in the files of the strategies.
+var reconcilerMeasurements = []measurement{
+	{"riblt_encode_ms", ribltEncode},
+	{"riblt_decode_ns_per_diff", ribltDecode},
+	{"sketch_insert_ns", ribltInsert},
+	{"session_warm_us", ribltSession},
+	{"cells_per_diff", ribltCells},
+}
+
+func reconcilers(flags *flag.FlagSet, args []string) error {
+	return measure(reconcilerMeasurements, flags, args)
+}
+
+// A warmSet is a set with a strategy's summary beside it, and its own view:
+// what a node has between sessions, without a store.
+type warmSet struct {
+	reconcile.View // nil: no session of these benchmarks asks for more than below
+	strategy       reconcile.Strategy
+	salt           codec.Salt
+	items          []reconcile.Item
+	held           map[uint64]struct{} // by short id
+	kept           reconcile.Kept
+	pinned         reconcile.Pinned
+}
+
+func newWarmSet(st reconcile.Strategy, items []reconcile.Item) *warmSet {
+	s := &warmSet{strategy: st, salt: codec.Salt{1, 2, 3}, items: items, held: make(map[uint64]struct{}, len(items))}
+	for i := range items {
+		s.held[items[i].Short] = struct{}{}
+	}
+	s.kept = st.NewKept(s)
+	return s
+}
+
+func (s *warmSet) add(items []reconcile.Item) {
+	s.items = append(s.items, items...)
+	for i := range items {
+		s.held[items[i].Short] = struct{}{}
+		s.kept.Add(&items[i])
+	}
+}
+
+// drop removes the last n items.
+func (s *warmSet) drop(n int) {
+	last := s.items[len(s.items)-n:]
+	for i := range last {
+		delete(s.held, last[i].Short)
+		s.kept.Remove(&last[i])
+	}
+	s.items = s.items[:len(s.items)-n]
+}
+
+func (s *warmSet) Count() uint64     { return uint64(len(s.items)) }
+func (s *warmSet) Salt() *codec.Salt { return &s.salt }
+
+func (s *warmSet) Has(short uint64) bool {
+	_, held := s.held[short]
+	return held
+}
+
+func (s *warmSet) Each(fn func(short uint64, id *codec.ID) bool) {
+	for i := range s.items {
+		if !fn(s.items[i].Short, &s.items[i].ID) {
+			return
+		}
+	}
+}
+
+func (s *warmSet) Items(fn func(item *reconcile.Item) bool) {
+	for i := range s.items {
+		if !fn(&s.items[i]) {
+			return
+		}
+	}
+}
+
+func (s *warmSet) Kept(reconcile.Strategy) reconcile.Pinned { return s.pinned }
+
+// A warmSession is what one session of two warm sets took.
+type warmSession struct {
+	micros        float64 // of both sides, pinning and payloads included
+	bytes, rounds int     // both ways; times that the initiator waited
+	given, wanted int
+}
+
+// session runs a session as the syncer does, but for the records.
+func session(initiator, responder *warmSet) (warmSession, error) {
+	var cost warmSession
+	var fromA, fromB reconcile.Out
+	watch := start()
+	initiator.pinned, responder.pinned = initiator.kept.Pin(), responder.kept.Pin()
+	a := initiator.strategy.Open(initiator, reconcile.Peer{Count: responder.Count()}, &fromA)
+	b := responder.strategy.Accept(responder, reconcile.Peer{Count: initiator.Count()}, &fromB)
+	cost.rounds = 1
+	for !fromA.Done && !fromA.Fallback && !fromB.Fallback {
+		from, to, receiver := &fromB, &fromA, a
+		if len(fromB.Payloads) == 0 {
+			from, to, receiver = &fromA, &fromB, b
+			cost.rounds++
+		}
+		if len(from.Payloads) == 0 {
+			return cost, errSilent
+		}
+		payload := from.Payloads[0]
+		from.Payloads = from.Payloads[1:]
+		cost.bytes += len(payload)
+		if err := receiver.Receive(payload, to); err != nil {
+			return cost, err
+		}
+	}
+	initiator.pinned.Close()
+	responder.pinned.Close()
+	_, cpu := watch.stop()
+	cost.micros = float64(cpu.Nanoseconds()) / 1e3
+	cost.given, cost.wanted = len(fromA.Give), len(fromA.Want)
+	return cost, nil
+}
