@@ -117,6 +117,40 @@ func summaryWithoutForgetting(t *testing.T, n *Node, space codec.ID) {
 	}
 }
 
+// A boot in which nobody asks for a summary leaves it good for the next.
+func TestSummaryOutlivesAnIdleBoot(t *testing.T) {
+	disk, boot := pebble.NewDisk(), uint64(1)
+	opened, err := disk.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, st := newAuthor(1), riblt.Strategy{}
+	n := openNode(t, 1, Config{Boot: boot}, opened)
+	space := join(t, n, genesis(owner))
+	for version := range uint64(3) {
+		bring(n, space, owner.put(space, version+1, "k", "v", codec.ID{}))
+		n.fingerprint(n.spaces[space])
+		if version == 0 {
+			wantKept(t, n, space, st)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		boot++
+		if opened, err = disk.Open(); err != nil {
+			t.Fatal(err)
+		}
+		n = openNode(t, 1, Config{Boot: boot}, opened)
+	}
+	if n.loadKept(n.spaces[space], st) == nil {
+		t.Error("nothing is left")
+	}
+	wantKept(t, n, space, st)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A summary that nobody asks for does not keep the log for ever.
 func TestOldSummariesAreForgotten(t *testing.T) {
 	disk := pebble.NewDisk()

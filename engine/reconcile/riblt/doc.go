@@ -1,11 +1,14 @@
 // Package riblt is a rateless invertible Bloom lookup table: two peers find
 // the symmetric difference of their sets from a stream of coded cells whose
-// length follows the difference, about 1.36 cells per differing item, whatever
-// the sets hold.
+// length follows the difference, about 1.15 cells per differing item at 1000 of
+// them, whatever the sets hold.
 //
 // The method is that of Yang, Gilad, Alizadeh, "Practical Rateless Set
-// Reconciliation", SIGCOMM 2024. The package is pure: no clock, no randomness,
-// no goroutine, no float, and the same bytes on every platform.
+// Reconciliation", SIGCOMM 2024, with irregular placement (see Irregular) and a
+// tail of power sums (package pinsketch) that names small differences by itself
+// and frees the last items that stall peeling. The package is pure: no clock, no
+// randomness, no goroutine, no float, and the same bytes on every platform.
+// Package compat has the cells of the paper's own implementation.
 //
 // # Model
 //
@@ -15,9 +18,9 @@
 // termination, never a wrong answer.
 //
 // A Sketch keeps the first cells of the own set up to date. Being linear and
-// the same for every peer, it is shared by all sessions. The sender codes runs
-// of it with a Coding; the receiver's Decoder subtracts its own cells and
-// peels what is left.
+// the same for every peer, it is shared by all sessions, which see it as it was
+// when they began. The sender codes runs of it with a Coding; the receiver's
+// Decoder subtracts its own cells and peels what is left.
 //
 // Cell indices, the checksum and the coding are a format: they must never
 // change for a given protocol version.

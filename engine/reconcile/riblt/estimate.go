@@ -90,14 +90,25 @@ func (d *Decoder) Want() int {
 
 // CellsFor returns how many cells d differences usually take, at least 1: enough
 // in about three of four sessions from d = 100 on. It is 1.35·d + 1.5·√d for
-// Regular and 1.065·d + 2·√d for Irregular.
+// Regular and, with a tail, d + 1.6·d^(2/3) for Irregular.
 func (m Mapping) CellsFor(d int) int {
 	if d >= MaxCells {
 		return MaxCells
 	}
-	root := int(isqrt(uint64(d)))
+	more := 7*d/20 + int(3*isqrt(uint64(d)))/2
 	if m == Irregular {
-		return min(MaxCells, max(1, d+d*65/1000+2*root))
+		root := icbrt(uint64(d) << 9) // 8·d^(1/3)
+		more = int(root * root / 40)
 	}
-	return min(MaxCells, max(1, d+7*d/20+3*root/2))
+	return min(MaxCells, max(1, d+more))
+}
+
+// icbrt returns floor(cbrt(x)), bit by bit. x is below 2^60.
+func icbrt(x uint64) (r uint64) {
+	for bit := uint64(1) << 20; bit > 0; bit /= 2 {
+		if next := r + bit; next*next*next <= x {
+			r = next
+		}
+	}
+	return r
 }

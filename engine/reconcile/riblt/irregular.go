@@ -28,15 +28,16 @@ type class struct{ share, first, ratio, origin uint64 }
 
 const (
 	classBits = 8 // of a checksum that choose the class
-	classes   = 4
+	classes   = 5
 )
 
 // classTable freezes the mapping.
 var classTable = [classes]class{
-	{18, 0x13bca71924, 0x10e343d28, 0x1284bda12f},
-	{103, 0x28d28f92d, 0x453d9dfb1, 0xaebe7893},
-	{100, 0x4d803c75d, 0x1b58b4886, 0x1dd9ca81f},
-	{35, 0x6a53302b5, 0x131439ee0, 0x5ae8ba2e9},
+	{13, 0x17b877902a, 0x10bc87b59, 0x1638e38e39},
+	{102, 0x2a094ad10, 0x453d9dfb1, 0xaebe7893},
+	{91, 0x61623d8cd, 0x1ab2b03e5, 0x1f4000000},
+	{40, 0x73ac60063, 0x12c6b355c, 0x640000000},
+	{10, 0x30fbac9c6, 0x23ae10c5d, 0x13f33b5f2},
 }
 
 // A stratum is a run of cells, of which an item is in one.

@@ -1,6 +1,7 @@
 package riblt
 
 import (
+	"encoding/hex"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -58,6 +59,28 @@ func TestClasses(t *testing.T) {
 	}
 	if total != 256 {
 		t.Errorf("the shares add up to %d", total)
+	}
+}
+
+// Frozen: the mapping is part of the format. The values are from a separate
+// implementation in Python.
+func TestIrregularVectors(t *testing.T) {
+	for check, want := range map[uint64][]uint32{
+		0x0000000000000000: {0, 1, 3, 4, 5, 6, 7, 9, 10, 12, 13, 15, 17, 18},
+		0x0000000000000001: {0, 2, 3, 4, 5, 6, 7, 9, 10, 12, 13, 15, 17, 18},
+		0x0123456789abcdef: {0, 1, 3, 4, 6, 9, 10, 15, 18, 23, 24, 34, 42, 43},
+		0xdeadbeefcafebabe: {0, 5, 14, 19, 35, 49, 92, 167, 259, 528, 735, 1663, 2598, 3108},
+		0x80000000000000f0: {0, 1, 2, 4, 6, 8, 12, 13, 16, 23, 29, 31, 41, 49},
+	} {
+		s := Irregular.span(0, 200_000)
+		if got := s.walk(nil, check); !slices.Equal(got[:14], want) {
+			t.Errorf("%#x: got %v, want %v", check, got[:14], want)
+		}
+	}
+	cells := build(t, Irregular, 12, []uint64{0, 1, 0x0123456789abcdef}).Cells()
+	const want = "eecdab89674523014e1921e8000000000000000000f12184a600000000000000000000000000000000000000000000f12184a600efcdab896745230182d06822020000000000000000f12184a600000000000000000000000000010100000000000000ccc949ca00000000000000000000000000010000000000000000f12184a6000100000000000000ccc949ca000000000000000000f12184a602"
+	if got := hex.EncodeToString(Coding{Irregular, 3, ShortCheck}.Append(nil, 0, cells)); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -157,12 +180,19 @@ func TestIrregularOverhead(t *testing.T) {
 		d, trials int
 		most      float64
 	}{{100, 300, 1.42}, {300, 100, 1.30}, {1000, 40, 1.165}, {3000, 12, 1.14}, {10_000, 4, 1.095}} {
-		total := 0.0
+		total, enough := 0.0, 0
 		for trial := range c.trials {
-			total += tailCells + float64(cellsTaken(t, c.d, uint64(1000*c.d+trial)))
+			taken := cellsTaken(t, c.d, uint64(1000*c.d+trial))
+			total += tailCells + float64(taken)
+			if taken <= Irregular.CellsFor(c.d) {
+				enough++
+			}
 		}
 		got := total / float64(c.d*c.trials)
-		t.Logf("d=%d: %.3f cells per difference, tail included", c.d, got)
+		t.Logf("d=%d: %.3f cells per difference, tail included; CellsFor is enough in %d of %d", c.d, got, enough, c.trials)
+		if c.trials >= 40 && enough < c.trials/2 {
+			t.Errorf("d=%d: CellsFor is enough in only %d of %d", c.d, enough, c.trials)
+		}
 		if got > c.most {
 			t.Errorf("d=%d: %.3f cells per difference, want at most %.3f", c.d, got, c.most)
 		}

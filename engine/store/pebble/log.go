@@ -22,7 +22,10 @@ type removal struct {
 	store.Change
 }
 
-const removalHead = 8 + 8 + 32 + 32 + 8 + 8 // all but the key
+const (
+	removalHead = 8 + 8 + 32 + 32 + 8 + 8 // all but the key
+	removalOld  = 8 + 8 + 32              // what rows of version 0.1.0 hold: too little
+)
 
 func appendRemoval(dst []byte, inserted uint64, h *held) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, inserted)
@@ -54,7 +57,10 @@ func (s *Store) Changes(id codec.ID, seq uint64, fn func(c *store.Change)) bool 
 		return false
 	}
 	// A record that went and came back is no net change.
-	gone := s.removals(sp, seq)
+	gone, ok := s.removals(sp, seq)
+	if !ok {
+		return false
+	}
 	at := make(map[codec.ID]int, len(gone))
 	for i := range gone {
 		at[gone[i].ID] = i
@@ -87,9 +93,15 @@ func (s *Store) Changes(id codec.ID, seq uint64, fn func(c *store.Change)) bool 
 
 // removals returns the records that were there at seq and went since. A record
 // can do that once: if it came back, its next removal is of a later insertion.
-func (s *Store) removals(sp *space, seq uint64) (gone []removal) {
+// It returns false if a row does not say enough.
+func (s *Store) removals(sp *space, seq uint64) (gone []removal, ok bool) {
+	ok = true
 	s.each(s.batch, appendPrefix(nil, classLog, sp.number), appendLogKey(nil, sp.number, seq+1),
 		func(_, row []byte) bool {
+			if len(row) == removalOld {
+				ok = false
+				return false
+			}
 			r, err := parseRemoval(row)
 			if err != nil {
 				s.failure.set(err)
@@ -100,7 +112,7 @@ func (s *Store) removals(sp *space, seq uint64) (gone []removal) {
 			}
 			return true
 		})
-	return gone
+	return gone, ok
 }
 
 // TrimChanges implements store.ChangeLog.
