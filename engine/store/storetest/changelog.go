@@ -105,7 +105,7 @@ func testChangeFields(t *testing.T, s store.Store) {
 	space := Space(1)
 	var recs []*codec.Record
 	for i := range uint64(2) {
-		h := Record(space, Author(byte(i)), 7+i, "key", strings.Repeat("x", int(i))).Header
+		h := Record(space, Author(byte(i)), 40+i, "key", strings.Repeat("x", int(i))).Header
 		h.Time = codec.NewHLC(1_700_000_000_000, uint16(i))
 		recs = append(recs, newRecord(h, []byte("value")))
 	}
