@@ -29,12 +29,10 @@ const none = ^uint32(0)
 
 // An entry is one record with its place in the indexes.
 type entry struct {
-	rec       *codec.Record
-	short     uint64
-	author    *author
-	sameShort uint32 // next entry of that short name
-	sameReg   uint32 // next entry whose register hashes alike
-	holders   uint32 // stores and journals that hold the entry
+	rec     *codec.Record
+	short   uint64
+	author  *author
+	holders uint32 // stores and journals that hold the entry
 }
 
 // An author's records, by (version, id).
@@ -54,9 +52,10 @@ type dot struct {
 type content struct {
 	entries    []entry
 	free       []uint32
-	byShort    map[uint64]uint32
-	byRegister map[uint64]uint32
+	byShort    index
+	byRegister index // by registerHash
 	byKey      map[codec.PeerID]*author
+	latest     *author   // the one last looked for: records of one author come together
 	authors    []*author // by key
 	// ordered serves scans. It is made by the first one: most simulated nodes
 	// never scan.
@@ -67,8 +66,7 @@ func (a *Arena) content(space codec.ID) *content {
 	c := a.spaces[space]
 	if c == nil {
 		c = &content{
-			byShort: map[uint64]uint32{}, byRegister: map[uint64]uint32{},
-			byKey: map[codec.PeerID]*author{},
+			byShort: newIndex(), byRegister: newIndex(), byKey: map[codec.PeerID]*author{},
 		}
 		a.spaces[space] = c
 	}
@@ -84,19 +82,17 @@ func (a *Arena) Records(space codec.ID) int {
 	return len(c.entries) - len(c.free)
 }
 
-// registerHash leaves equal hashes to the chains; keys of peers are random.
+// registerHash leaves equal hashes to who compares; keys of peers are random.
 func registerHash(author *codec.PeerID, key codec.Key) uint64 {
 	return xxhash.Sum64(key) ^ binary.LittleEndian.Uint64(author[:])
 }
 
 // lookup returns the handle of a record, none when the arena lacks it.
 func (c *content) lookup(short uint64, id *codec.ID) uint32 {
-	h, ok := c.byShort[short]
-	if !ok {
-		return none
-	}
+	p := c.byShort.probe(short)
+	h := p.next()
 	for h != none && c.entries[h].rec.ID != *id {
-		h = c.entries[h].sameShort
+		h = p.next()
 	}
 	return h
 }
@@ -114,16 +110,9 @@ func (c *content) intern(rec *codec.Record, short uint64) uint32 {
 		c.entries = append(c.entries, entry{})
 	}
 	e := &c.entries[h]
-	*e = entry{rec: rec, short: short, author: c.author(rec.Author), sameShort: none, sameReg: none}
-	if next, ok := c.byShort[short]; ok {
-		e.sameShort = next
-	}
-	c.byShort[short] = h
-	reg := registerHash(&rec.Author, rec.Key)
-	if next, ok := c.byRegister[reg]; ok {
-		e.sameReg = next
-	}
-	c.byRegister[reg] = h
+	*e = entry{rec: rec, short: short, author: c.author(rec.Author)}
+	c.byShort.add(short, h)
+	c.byRegister.add(registerHash(&rec.Author, rec.Key), h)
 	at := c.dotIndex(e.author, rec)
 	e.author.dots = slices.Insert(e.author.dots, at, dot{rec.Version, h})
 	if c.ordered != nil {
@@ -132,8 +121,20 @@ func (c *content) intern(rec *codec.Record, short uint64) uint32 {
 	return h
 }
 
-func (c *content) author(key codec.PeerID) *author {
+// known returns the author of that key, nil while there is none.
+func (c *content) known(key codec.PeerID) *author {
+	if c.latest != nil && c.latest.key == key {
+		return c.latest
+	}
 	a := c.byKey[key]
+	if a != nil {
+		c.latest = a
+	}
+	return a
+}
+
+func (c *content) author(key codec.PeerID) *author {
+	a := c.known(key)
 	if a == nil {
 		a = &author{key: key}
 		c.byKey[key] = a
@@ -187,29 +188,10 @@ func (c *content) release(h uint32) {
 	}
 	at := c.dotIndex(e.author, e.rec)
 	e.author.dots = slices.Delete(e.author.dots, at, at+1)
-	unchain(c.byShort, e.short, h, c.entries, func(e *entry) *uint32 { return &e.sameShort })
-	reg := registerHash(&e.rec.Author, e.rec.Key)
-	unchain(c.byRegister, reg, h, c.entries, func(e *entry) *uint32 { return &e.sameReg })
+	c.byShort.remove(e.short, h)
+	c.byRegister.remove(registerHash(&e.rec.Author, e.rec.Key), h)
 	*e = entry{}
 	c.free = append(c.free, h)
-}
-
-// unchain takes a handle out of the chain that heads[key] starts.
-func unchain(heads map[uint64]uint32, key uint64, h uint32, entries []entry, next func(*entry) *uint32) {
-	after := *next(&entries[h])
-	at := heads[key]
-	if at == h {
-		if after == none {
-			delete(heads, key)
-		} else {
-			heads[key] = after
-		}
-		return
-	}
-	for *next(&entries[at]) != h {
-		at = *next(&entries[at])
-	}
-	*next(&entries[at]) = after
 }
 
 // order returns the index by (key, author, version, id), made at first use.

@@ -247,13 +247,10 @@ func (s *Store) Find(space codec.ID, short uint64, dst []store.Ref) []store.Ref 
 }
 
 func (s *set) find(short uint64, dst []store.Ref) []store.Ref {
-	h, ok := s.content.byShort[short]
-	if !ok {
-		return dst
-	}
 	first := len(dst)
-	for ; h != none; h = s.content.entries[h].sameShort {
-		if s.has(h) {
+	p := s.content.byShort.probe(short)
+	for h := p.next(); h != none; h = p.next() {
+		if s.content.entries[h].short == short && s.has(h) {
 			dst = append(dst, store.Ref(h))
 		}
 	}
@@ -275,12 +272,9 @@ func (s *Store) Register(space codec.ID, author codec.PeerID, key codec.Key, dst
 	if t == nil {
 		return dst
 	}
-	h, ok := t.content.byRegister[registerHash(&author, key)]
-	if !ok {
-		return dst
-	}
 	first := len(dst)
-	for ; h != none; h = t.content.entries[h].sameReg {
+	p := t.content.byRegister.probe(registerHash(&author, key))
+	for h := p.next(); h != none; h = p.next() {
 		if rec := t.content.entries[h].rec; t.has(h) && rec.Author == author && bytes.Equal(rec.Key, key) {
 			dst = append(dst, store.Ref(h))
 		}
@@ -295,7 +289,7 @@ func (s *Store) Dots(space codec.ID, author codec.PeerID, above uint64, fn func(
 	if t == nil {
 		return
 	}
-	a := t.content.byKey[author]
+	a := t.content.known(author)
 	if a == nil {
 		return
 	}
