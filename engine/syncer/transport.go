@@ -72,6 +72,7 @@ type transport struct {
 	credit   int    // what the other side accepts unacknowledged
 	srtt     int64
 	rttvar   int64
+	least    int64 // the shortest round trip lately
 	backoff  uint
 	reached  []carried // of frames that have been acknowledged
 
@@ -116,14 +117,22 @@ func (t *transport) stalled() bool { return t.backoff > 0 }
 func (t *transport) rto() int64 {
 	rto := int64(rtoFirstNs)
 	if t.srtt > 0 {
-		rto = min(max(t.srtt+4*t.rttvar+ackDelayNs, rtoMinNs), rtoMaxNs)
+		rto = max(min(t.srtt+4*t.rttvar+ackDelayNs, t.patience()), rtoMinNs)
 	}
 	return min(rto<<t.backoff, rtoMaxNs)
 }
 
 // lossAfter is how long after its transmission a frame is given up when a later
 // one has arrived: a round trip and a quarter for reordering.
-func (t *transport) lossAfter() int64 { return t.srtt + max(t.srtt/4, 2*t.rttvar, 1e6) }
+func (t *transport) lossAfter() int64 {
+	return min(t.srtt+max(t.srtt/4, 2*t.rttvar, 1e6), t.patience())
+}
+
+// patience bounds the wait for an acknowledgement by the shortest round trip. What is
+// measured is far longer after a host was stopped, a partition healed or a few
+// acknowledgements were lost, and on a link with little to say it takes long until
+// the mean has forgotten that.
+func (t *transport) patience() int64 { return min(rtoFirstNs+16*t.least, rtoMaxNs) }
 
 // send registers a new frame of messages and returns its bytes.
 func (t *transport) send(now int64, count int, body []byte, carries []carried) []byte {
@@ -250,9 +259,10 @@ func (t *transport) arrived(now int64, f *sent) {
 
 // measure smooths a round-trip time (RFC 6298).
 func (t *transport) measure(rtt int64) {
-	rtt = min(max(rtt, 1), rtoMaxNs) // a longer one is a stopped host, not a path
+	rtt = min(max(rtt, 1), rtoMaxNs)         // a longer one is a stopped host, not a path
+	t.least = min(rtt, t.least+t.least/64+1) // paths change
 	if t.srtt == 0 {
-		t.srtt, t.rttvar = rtt, rtt/2
+		t.srtt, t.rttvar, t.least = rtt, rtt/2, rtt
 		return
 	}
 	diff := t.srtt - rtt

@@ -160,3 +160,38 @@ func TestHostileAcknowledgements(t *testing.T) {
 		}
 	}
 }
+
+// A host that was stopped acknowledges at once what came in the meantime. That says
+// nothing of the path: what is lost afterwards is sent again as soon as on any link
+// with such round trips, though the link has hardly anything to say.
+func TestAStallIsNoPath(t *testing.T) {
+	const rtt, stall = 80e6, 14e9
+	tr := newTransport()
+	now := int64(1e9)
+	exchange := func(frames int, after int64) {
+		first := tr.next
+		for range frames {
+			tr.send(now, 1, []byte{1}, nil)
+			now += 1e6
+		}
+		now += after
+		if !tr.acknowledged(now, &codec.FrameHead{Ack: first + uint64(frames) - 1}) {
+			t.Fatal("refused")
+		}
+	}
+	for range 20 {
+		exchange(1, rtt)
+	}
+	before := tr.rto()
+	exchange(20, stall)
+	exchange(1, rtt)
+	if tr.rto() > 3e9 || tr.lossAfter() > 3e9 {
+		t.Errorf("%d ms before the stall; after it the time-out is %d ms, loss is found after %d ms", before/1e6, tr.rto()/1e6, tr.lossAfter()/1e6)
+	}
+	for range 400 { // a path may grow
+		exchange(1, 5e9)
+	}
+	if tr.rto() < 5e9 {
+		t.Errorf("a path of 5 s has a time-out of %d ms", tr.rto()/1e6)
+	}
+}
