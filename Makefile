@@ -86,8 +86,8 @@ determinism: venv lib ## compare audit hashes: SEEDS seeds, cores, builds, store
 	$(BIN)/python tests/determinism/drivers.py
 
 soak: SEEDS = 100
-soak: venv lib ## SEEDS seeds of every scenario with faults: each run has to converge
-	@mkdir -p out
+soak: venv lib ## SEEDS random worlds and seeds of scenarios with faults: what has to hold of every run
+	go run ./tests/bench soak -seeds $(SEEDS)
 	$(BIN)/python -m rapprochement sweep partition churn clocks members narrow \
 		--seeds 1-$(SEEDS) --no-cache --csv out/soak.csv
 

@@ -178,6 +178,7 @@ var worldCommandKindNames = []string{
 	10: "result",
 	11: "transcript",
 	12: "snapshot",
+	13: "violations",
 }
 
 // String is the name of the constant, in lower case.

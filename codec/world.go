@@ -22,6 +22,7 @@ const (
 	WcResult       WorldCommandKind = 10
 	WcTranscript   WorldCommandKind = 11
 	WcSnapshot     WorldCommandKind = 12
+	WcViolations   WorldCommandKind = 13
 )
 
 // RunWorld lets the world run until a time (ns from its start), until so many
@@ -109,6 +110,12 @@ type GetSnapshot struct {
 	_ struct{} `cbor:",toarray"`
 }
 
+// GetViolations asks what does not hold of the run that has to hold of every run:
+// a line for each. Answered by WorldText.
+type GetViolations struct {
+	_ struct{} `cbor:",toarray"`
+}
+
 func (*RunWorld) WorldCommandKind() WorldCommandKind      { return WcRun }
 func (*GiveNode) WorldCommandKind() WorldCommandKind      { return WcGive }
 func (*ListFrames) WorldCommandKind() WorldCommandKind    { return WcFrames }
@@ -121,6 +128,7 @@ func (*Disturb) WorldCommandKind() WorldCommandKind       { return WcDisturb }
 func (*GetResult) WorldCommandKind() WorldCommandKind     { return WcResult }
 func (*GetTranscript) WorldCommandKind() WorldCommandKind { return WcTranscript }
 func (*GetSnapshot) WorldCommandKind() WorldCommandKind   { return WcSnapshot }
+func (*GetViolations) WorldCommandKind() WorldCommandKind { return WcViolations }
 
 // worldCommandTypes holds the command of kind i+1 at place i.
 var worldCommandTypes = []func() WorldCommand{
@@ -130,6 +138,7 @@ var worldCommandTypes = []func() WorldCommand{
 	func() WorldCommand { return new(AlterFrame) }, func() WorldCommand { return new(AdvanceClock) },
 	func() WorldCommand { return new(Disturb) }, func() WorldCommand { return new(GetResult) },
 	func() WorldCommand { return new(GetTranscript) }, func() WorldCommand { return new(GetSnapshot) },
+	func() WorldCommand { return new(GetViolations) },
 }
 
 // WorldAnswerKind numbers the answers. Append-only.

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/intersubjective/rapprochement/codec"
 )
@@ -82,6 +83,8 @@ func (d *Driver) Do(cmd codec.WorldCommand) (codec.WorldAnswer, error) {
 		text := d.Transcript()
 		text, d.told = text[d.told:], len(text)
 		return &codec.WorldText{Text: text}, nil
+	case *codec.GetViolations:
+		return &codec.WorldText{Text: strings.Join(d.Violations(), "\n")}, nil
 	case *codec.GetSnapshot:
 		return d.snapshot()
 	}

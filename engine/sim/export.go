@@ -50,6 +50,7 @@ type PlanData struct {
 	Genesis  []byte       `cbor:"genesis"`
 	Space    []byte       `cbor:"space"`
 	Nodes    []NodeData   `cbor:"nodes"`
+	Absent   []bool       `cbor:"absent"` // nodes that do not exist; null for none
 	Links    [][2]uint32  `cbor:"links"`
 	Network  NetworkData  `cbor:"network"`
 	Uplink   [2]int64     `cbor:"uplink"` // bytes per second and queue bytes
@@ -82,7 +83,8 @@ type NetworkData struct {
 	Queue        int64   `cbor:"queue"`
 }
 
-// ActionData is one action. Kinds have the numbers of [ActionKind].
+// ActionData is one action. Kinds have the numbers of [ActionKind]. What Corrupt and
+// Reform are about is left out: no other driver follows them.
 type ActionData struct {
 	_       struct{} `cbor:",toarray"`
 	At      int64
@@ -106,7 +108,7 @@ func (p *Plan) Export() (*PlanData, error) {
 	space := p.space()
 	d := &PlanData{
 		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, CPU: p.CPU, Sample: p.Sample,
-		Genesis: p.Genesis, Space: space[:], Links: p.Links, Network: networkData(p.Model, p.Params),
+		Genesis: p.Genesis, Space: space[:], Absent: p.Absent, Links: p.Links, Network: networkData(p.Model, p.Params),
 		Uplink:   [2]int64{p.Uplink.BytesPerSecond, p.Uplink.QueueBytes},
 		Downlink: [2]int64{p.Downlink.BytesPerSecond, p.Downlink.QueueBytes},
 	}

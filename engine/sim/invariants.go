@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/sim/links"
 )
 
 // What must hold of every run, whatever goes wrong in it, is said of the honest
@@ -81,17 +82,34 @@ func (w *World) diameter() (longest int) {
 // world has to converge once nothing more goes wrong.
 const intervalsPerHop = 3
 
-// bound is how long after the last action the world has to have converged.
+// shortestInterval is what shorter intervals count as: where a third of all frames is
+// lost, the repetition of a few takes that long.
+const shortestInterval = 5e9
+
+// bound is how long after the last action the world has to have converged: so many
+// intervals, and the time in which the narrowest link carries everything there and
+// back.
 func (w *World) bound() int64 {
 	if w.plan.Within > 0 {
 		return w.plan.Within
+	}
+	var carry int64
+	for _, b := range []links.Bandwidth{w.plan.Params.Bandwidth, w.plan.Uplink, w.plan.Downlink} {
+		if b.BytesPerSecond > 0 {
+			carry = max(carry, 2*w.size*1000/b.BytesPerSecond*1e6)
+		}
 	}
 	interval := w.plan.Nodes[0].IntervalNs
 	if interval == 0 {
 		interval = 10e9 // the engine's own
 	}
-	return intervalsPerHop * interval * int64(max(w.diameter(), 1))
+	interval = max(interval, shortestInterval)
+	return intervalsPerHop*interval*int64(max(w.diameter(), 1)) + carry
 }
+
+// Recovery is how long after the last action the sets were equal, in nanoseconds; 0
+// if they were before, or are not.
+func (w *World) Recovery() int64 { return max(w.convergedAt-w.readyAt, 0) }
 
 // Violations says what does not hold of the run so far that has to hold of every
 // run: everything has happened; the honest and connected converged, in time; what
@@ -171,6 +189,9 @@ func (w *World) lost() (list []ack) {
 	}
 	parts := w.parts()
 	for _, a := range w.acks {
+		if w.adversaries[a.node] != nil {
+			continue // it may have signed something else in its place since
+		}
 		if int(w.holders[a.record]) > gone && !slices.ContainsFunc(parts, func(p []*simNode) bool { return w.keeps(p[0], &a) }) {
 			list = append(list, a)
 		}

@@ -17,6 +17,17 @@ func (p *Plan) keepNodes(list []int) {
 	p.Links = slices.DeleteFunc(p.Links, func(l [2]uint32) bool { return p.Absent[l[0]] || p.Absent[l[1]] })
 }
 
+// present is how many nodes exist.
+func (p *Plan) present() uint64 {
+	n := len(p.Nodes)
+	for _, absent := range p.Absent {
+		if absent {
+			n--
+		}
+	}
+	return uint64(n)
+}
+
 // keepWrites leaves out all other actions from a place on.
 func (p *Plan) keepWrites(list []int, from int) {
 	if list == nil {

@@ -32,6 +32,7 @@ type metrics struct {
 	changedAt     int64 // when a node last admitted a record
 	convergedAt   int64 // −1 while it has not
 	held          uint64
+	size          int64 // bytes of all records
 
 	records   map[uint64]int32 // by the first bytes of the id
 	created   []int64
@@ -85,6 +86,7 @@ func (o *observer) Admitted(rec *codec.Record, link uint64) {
 	if !known {
 		i = int32(len(w.created))
 		w.records[name] = i
+		w.size += int64(rec.Size())
 		w.created = append(w.created, w.now)
 		w.author = append(w.author, w.byPeer[rec.Author])
 		w.holders = append(w.holders, 0)
@@ -247,7 +249,7 @@ func (w *World) Result() codec.WorldResult {
 	t := w.totals()
 	r := codec.WorldResult{
 		Now: w.now, Events: w.events, Over: w.over, ConvergedAt: w.convergedAt, Audit: w.Audit(),
-		Nodes: uint64(len(w.nodes)), Links: uint64(len(w.links)), Records: uint64(len(w.created)), Held: w.heldNow(),
+		Nodes: w.plan.present(), Links: uint64(len(w.links)), Records: uint64(len(w.created)), Held: w.heldNow(),
 		LatencyP50: w.latency.quantile(500), LatencyP99: w.latency.quantile(990), LatencyMax: w.latency.most,
 		FramesSent: w.sent, FramesDelivered: w.delivered,
 		LostChance: w.drops[links.DropLoss], LostQueue: w.drops[links.DropQueue],

@@ -271,6 +271,7 @@ class WorldCommandKind(IntEnum):
     RESULT = 10
     TRANSCRIPT = 11
     SNAPSHOT = 12
+    VIOLATIONS = 13
 
 
 class WorldAnswerKind(IntEnum):
@@ -1879,6 +1880,20 @@ class GetSnapshot(Command):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class GetViolations(Command):
+    """GetViolations asks what does not hold of the run that has to hold of every run: a line for
+    each. Answered by WorldText.
+    """
+
+    KIND: ClassVar[WorldCommandKind] = WorldCommandKind.VIOLATIONS
+    _types: ClassVar[tuple[type, ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+
+    def _pack(self) -> list:
+        return []
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class WorldRan(Answer):
     """WorldRan says where the world stands."""
 
@@ -2190,6 +2205,7 @@ COMMANDS: dict[int, type[Command]] = {
     10: GetResult,
     11: GetTranscript,
     12: GetSnapshot,
+    13: GetViolations,
 }
 
 

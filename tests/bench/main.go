@@ -5,6 +5,7 @@
 //	go run ./tests/bench bench -only world            those whose name starts so
 //	go run ./tests/bench reconcile                    those of the reconcilers
 //	go run ./tests/bench scale -nodes 1000 -records 1000
+//	go run ./tests/bench soak -seeds 1000
 //	go run ./tests/bench determinism -seeds 1000 -race out/bench-race
 //
 // It reads clocks and starts processes, so it stands outside the deterministic
@@ -29,6 +30,7 @@ var commands = []command{
 	{"reconcile", "measure the reconcilers' figures, or those chosen with -only", reconcilers},
 	{"scale", "let one large mesh converge and report time and memory", scale},
 	{"determinism", "compare audit hashes over processes, cores, builds and stores", determinism},
+	{"soak", "run small random worlds and check what has to hold of every run", soak},
 	{"audit", "run one seed of determinism in this process and print its hash", audit},
 }
 

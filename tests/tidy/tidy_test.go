@@ -26,6 +26,7 @@ var outside = []string{
 	"engine/store/storetest",        // runs only in tests
 	"engine/reconcile/reconciletest",
 	"engine/sim/compare", // measures real time
+	"engine/sim/swarm",   // draws scenarios for tests
 	"engine/sim/disks",   // pebble stores for worlds
 	"codec/gen",          // a program
 }
@@ -237,9 +238,9 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 var layers = [][]string{
 	{"codec"},
 	{"engine/lthash", "engine/sign", "engine/identity", "engine/store", "engine/reconcile", "engine/service",
-		"engine/sim/draw", "engine/sim/kernel", "engine/reconcile/riblt/pinsketch", "engine/reconcile/riblt/compat"},
+		"engine/sim/draw", "engine/sim/kernel", "engine/reconcile/riblt/pinsketch", "engine/reconcile/riblt/compat", "engine/sim/swarm"},
 	{"engine/store/memory", "engine/store/pebble", "engine/store/storetest", "engine/reconcile/full", "engine/reconcile/frontier",
-		"engine/reconcile/riblt", "engine/reconcile/reconciletest", "engine/sim/links", "engine/sim/kernel/kernelbench"},
+		"engine/reconcile/riblt", "engine/reconcile/reconciletest", "engine/sim/links", "engine/sim/adversary", "engine/sim/kernel/kernelbench"},
 	{"engine/syncer", "engine/store/storebench", "engine/presence"},
 	{"engine"},
 	{"engine/sim"},

@@ -10,6 +10,8 @@
 package adversary
 
 import (
+	"encoding/binary"
+
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/sign"
 	"github.com/intersubjective/rapprochement/engine/sim/draw"
@@ -86,6 +88,7 @@ const (
 	drawBytes
 	drawTwin
 	drawLine
+	drawRecord
 	purposes
 )
 
@@ -130,10 +133,24 @@ func (a *Adversary) bytes(n int) []byte {
 	return b[:n]
 }
 
-// habit returns a habit of that kind if it strikes now.
-func (a *Adversary) habit(kind Kind) bool {
+// habit reports whether a habit of that kind strikes now.
+func (a *Adversary) habit(kind Kind) bool { return a.strikes(kind, a.draw(drawShare)) }
+
+// habitFor is habit for one record on one line. It follows from author, version and
+// neighbour, so that a frame sent again says the same, and leaving other records out
+// changes nothing here.
+func (a *Adversary) habitFor(kind Kind, l *line, rec *codec.Record) bool {
+	return a.strikes(kind, a.stream.Uint64(drawRecord, about(l, rec)))
+}
+
+// about names a record and a neighbour in draws.
+func about(l *line, rec *codec.Record) uint64 {
+	return rec.Version ^ binary.LittleEndian.Uint64(l.peer[:]) ^ binary.LittleEndian.Uint64(rec.Author[8:])
+}
+
+func (a *Adversary) strikes(kind Kind, x uint64) bool {
 	for i := range a.habits {
-		if a.habits[i].Kind == kind && draw.Chance(a.draw(drawShare), a.habits[i].Share) {
+		if a.habits[i].Kind == kind && draw.Chance(x, a.habits[i].Share) {
 			return true
 		}
 	}

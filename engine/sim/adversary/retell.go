@@ -62,10 +62,10 @@ func (a *Adversary) records(l *line, v *codec.Records) []byte {
 		} else {
 			a.known[a.below(knownMax)] = short
 		}
-		if rec.Author == a.self && a.habit(Equivocate) {
+		if rec.Author == a.self && a.habitFor(Equivocate, l, rec) {
 			rec = a.twin(l, rec)
 		}
-		if a.habit(Forge) {
+		if a.habitFor(Forge, l, rec) {
 			a.Account.Altered++
 			rec = a.forged(rec)
 		}
@@ -119,7 +119,7 @@ func (a *Adversary) twin(l *line, rec *codec.Record) *codec.Record {
 	if rec.Key.IsControl() {
 		return rec
 	}
-	x := a.stream.Uint64(drawTwin, rec.Version^binary.LittleEndian.Uint64(l.peer[:]))
+	x := a.stream.Uint64(drawTwin, about(l, rec))
 	h := rec.Header
 	switch draw.Uniform(x, 0, 3) {
 	case 0:
