@@ -31,7 +31,7 @@ _EXIT_CODES = """\
 exit codes:
   0    done; of run, demo and sweep: all nodes came to hold the same set
   2    bad input: the message says what to change
-  3    a run ended before all nodes held the same set
+  3    a run ended before all nodes held the same set, or broke another rule
   130  stopped by Ctrl-C
 """
 
@@ -77,10 +77,27 @@ Examples:
 
 _CHECK = f"""\
 Reads a scenario as a run would, the files it names included, and says what it is.
+With --run it runs it twice and checks what has to hold of every run: honest nodes that
+are connected converge, within three intervals for each hop once nothing more goes
+wrong (or expect.within); nothing acknowledged is lost; no honest node is blamed; both
+runs have one audit hash. What fails is printed with the line that replays it.
 
 Examples:
   rapprochement check my.toml
   rapprochement check demo --set nodes=1000
+  rapprochement check partition --run --seed 7
+
+{_EXIT_CODES}"""
+
+_SHRINK = f"""\
+Takes a scenario whose run fails (see "rapprochement check --run") and leaves out nodes,
+faults and writes, and what makes links and nodes harder to follow, for as long as it
+still fails in the same way. Prints the line that replays the least, and writes it as a
+scenario. Ctrl-C ends the search with the best so far.
+
+Examples:
+  rapprochement shrink my.toml --seed 17
+  rapprochement shrink partition --set expect.within=1s --out least.toml
 
 {_EXIT_CODES}"""
 
@@ -156,6 +173,15 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", _check, "check a scenario without running it", _CHECK)
     check.add_argument("scenario", metavar="SCENARIO")
     _change_options(check)
+    check.add_argument("--run", action="store_true", help="run it and check what has to hold")
+    less = command("shrink", _shrink, "find the least of a failing scenario that fails", _SHRINK)
+    less.add_argument("scenario", metavar="SCENARIO")
+    _change_options(less)
+    less.add_argument(
+        "--out", type=Path, metavar="FILE", default=Path("shrunk.toml"),
+        help="write the scenario that is left (default: shrunk.toml)",
+    )  # fmt: skip
+    less.add_argument("--no-progress", action="store_true", help="show no progress bar")
     listing = command(
         "scenarios", _scenarios, "list the scenarios in the package, or print one", _EXIT_CODES
     )
@@ -475,7 +501,48 @@ def _check(options: argparse.Namespace) -> int:
     print(f"ends: {scenario.stop}")
     for name, content in scenario.files.items():
         print(f"reads {name}, {len(content):,} bytes")
-    return 0
+    return _check_run(scenario, options) if options.run else 0
+
+
+def _check_run(scenario: Scenario, options: argparse.Namespace) -> int:
+    """Runs a scenario and says what does not hold of it."""
+    from .shrink import failures, replay
+
+    with World(scenario) as world:
+        found = failures(world)
+    line = replay(options.scenario, scenario.seed, options.changes)
+    if not found:
+        print("holds: converged in time, nothing lost, nobody blamed, twice the same")
+        return CONVERGED
+    for text in found:
+        print(text)
+    print(f"again: {line}")
+    print(f"least: {line.replace(' check ', ' shrink ', 1).replace(' --run', '', 1)}")
+    return NOT_CONVERGED
+
+
+def _shrink(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from .shrink import shrink
+
+    with Progress(
+        BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True, disable=options.no_progress,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("the first run", total=None)
+        least = shrink(
+            options.scenario, options.changes, options.seed,
+            shown=lambda text, left: bar.update(task, description=text, total=1, completed=1 - left),
+        )  # fmt: skip
+    print(least)
+    options.out.write_text(least.text, encoding="utf-8")
+    print(f"written: {options.out}")
+    print(f"again: {least.line(options.scenario)}")
+    if not least.finished:
+        print("stopped: there may be less", file=sys.stderr)
+    return CONVERGED if least.finished else INTERRUPTED
 
 
 def _scenarios(options: argparse.Namespace) -> int:
@@ -507,10 +574,11 @@ def _sweep(options: argparse.Namespace) -> int:
         table.to_csv(options.csv, index=False)
         _say(f"written: {options.csv}")
     _print_sweep(table, ["scenario", *vary])
-    failed = table[~table["converged"]]
+    failed = table[~table["converged"] | (table["violations"] != "")]
     for _, row in failed.iterrows():
         changed = "".join(f" --set '{name}={row[name]}'" for name in vary)
-        _say(f"not converged: rapprochement run {row['scenario']} --seed {row['seed']}{changed}")
+        _say(row["violations"] or "not converged")
+        _say(f"rapprochement check {row['scenario']} --run --seed {row['seed']}{changed}")
     return NOT_CONVERGED if len(failed) else CONVERGED
 
 

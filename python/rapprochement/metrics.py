@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from . import cbor
-from ._wire import Counters, Outcome, WorldResult
+from ._wire import Counters, FaultKind, Outcome, WorldResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "Result", "to_frame"]
 
 #: The tables of a world.
-TABLES = ("series", "records", "nodes", "latencies", "sessions")
+TABLES = ("series", "records", "nodes", "latencies", "sessions", "faults", "adversaries")
 
 _DURATIONS = ("latency_p50", "latency_p99", "latency_max", "spread_p50", "spread_p99")
 
@@ -64,7 +64,8 @@ class Result:
     #: Events that a node refused, and why it refused the last of them.
     refused: int
     last_refusal: str
-    #: Faults that nodes reported about peers, and authors that signed one version twice.
+    #: Faults that honest nodes reported about peers, and how often one found that an
+    #: author had signed one version twice.
     faults: int
     equivocations: int
     #: The accounts of all nodes, added up.
@@ -84,7 +85,7 @@ class Result:
 
     @property
     def converged(self) -> bool:
-        """Whether all nodes that are up came to hold the same set."""
+        """Whether all nodes that are up, honest and connected came to hold the same set."""
         return self.converged_at is not None
 
     @property
@@ -135,11 +136,13 @@ def _shown(value: object) -> str:
 
 
 def to_frame(columns: dict[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
-    """A data frame of columns of equal length, with names for outcomes of sessions."""
+    """A data frame of columns of equal length, with names for outcomes of sessions
+    and kinds of faults."""
     import pandas as pd
 
     frame: pd.DataFrame = pd.DataFrame(columns)
-    if "outcome" in frame:
-        names = {int(o): o.name.lower() for o in Outcome}
-        frame["outcome"] = frame["outcome"].map(names).astype("category")
+    for column, numbers in (("outcome", Outcome), ("kind", FaultKind)):
+        if column in frame:
+            names = {int(n): n.name.lower() for n in numbers}
+            frame[column] = frame[column].map(names).astype("category")
     return frame

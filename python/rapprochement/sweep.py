@@ -139,7 +139,9 @@ def _compute(
 def _run(scenario: Scenario) -> dict[str, Any]:
     """One run, in whatever process it is."""
     with World(scenario) as world:
-        return world.run(progress=False).as_dict()
+        row = world.run(progress=False).as_dict()
+        row["violations"] = "; ".join(world.violations())
+        return row
 
 
 def _watched(

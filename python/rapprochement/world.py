@@ -228,6 +228,12 @@ class World:
           scenario measures them
         - ``sessions``: began_ns, elapsed_ns, outcome, rounds, bytes, records; a row per
           session that ended
+        - ``faults``: kind, reporter, accused, count; a row for each kind that a node
+          reported of a peer
+        - ``adversaries``: node, frames_out, bytes_out, altered, added, cost_ns,
+          bytes_caused; a row for each node that has misbehaved: what it sent, how many
+          messages it altered and frames it made up, and what honest nodes spent on its
+          frames: CPU by the cost model, and bytes they sent because of them
         - ``peers``: peer, the nodes' keys, shape (nodes, 32); ``space``: its id, (1, 32)
 
         Raises `BadEventError` for another name.
@@ -239,6 +245,12 @@ class World:
         """A table as a data frame: `columns`, with names for the outcomes of sessions.
         Only for tables whose columns have one dimension."""
         return to_frame(self.columns(name))
+
+    def violations(self) -> list[str]:
+        """What does not hold of the run that has to hold of every run that is over, a text
+        for each: all honest, connected nodes converged, in time; nothing that an honest
+        node acknowledged is lost; no honest node was blamed."""
+        return self._ask(wire.GetViolations(), wire.WorldText).text.splitlines()
 
     def transcript(self) -> str:
         """What has happened so far, a line per step of a node: time in nanoseconds, node,

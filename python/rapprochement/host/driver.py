@@ -13,6 +13,7 @@ It does not follow these, and says so before it starts:
 - store faults (``kind = "store"``): a node's store lies in the library, out of reach
 - torn stores of nodes that are not durable: what survives is the engine's draw
 - more than 16 restarts of one node: the plan holds the seeds of so many
+- adversaries (``kind = "forge"`` and the like): what they say is the engine's draw
 
 Nodes that the plan restarts keep their records in files in a temporary directory, since a
 memory store ends with its node; all others keep them in memory. The audit does not tell
@@ -78,6 +79,8 @@ class Act(IntEnum):
     SET_LINKS = 8
     FAIL_STORE = 9
     LEAVE = 10
+    CORRUPT = 11
+    REFORM = 12
 
 
 class Fate(IntEnum):
@@ -220,8 +223,10 @@ class Driver:
         for action in self.actions:
             self._schedule(action.at, Kind.ACTION, action)
         self._schedule(0, Kind.SAMPLE)
+        absent = self.plan["absent"] or ()
         for m in self.machines:
-            self._open(m)
+            if not any(absent[m.index : m.index + 1]):
+                self._open(m)
         for link in list(self.links):
             self._link_up(link)
 
@@ -507,20 +512,29 @@ class Driver:
     def _sample(self) -> None:
         """Looks whether the run is over, as often as the plan says."""
         ready = self._acted == len(self.actions)
-        if ready and not self._converged and len(set(self._sets())) <= 1:
+        if ready and not self._converged and self._equal():
             self._converged = True
             self.over = self.plan["stop"]
         if self.now + self.plan["sample"] <= self.plan["duration"]:
             self._schedule(self.now + self.plan["sample"], Kind.SAMPLE)
 
-    def _sets(self) -> list[tuple[int, bytes]]:
-        """How many records each node that is up holds, and their summary."""
-        sets = []
-        for m in self.machines:
-            if m.node is not None:
-                held = m.node.columns(b"spaces")
-                sets.append((int(held["records"][0]), bytes(held["summary"][0])))
-        return sets
+    def _equal(self) -> bool:
+        """Whether all nodes that are up, and connected over such nodes, hold the same."""
+        seen: set[int] = set()
+        for first in self.machines:
+            if first.node is None or first.index in seen:
+                continue
+            seen.add(first.index)
+            part = [first]
+            for m in part:
+                for link in m.links:
+                    other = self.machines[sum(link.ends) - m.index]
+                    if other.node is not None and other.index not in seen:
+                        seen.add(other.index)
+                        part.append(other)
+            if len({_set(m) for m in part}) > 1:
+                return False
+        return True
 
     def audit(self) -> str:
         """The chains of all nodes and all their boots, by peer id, hashed, in hex: what
@@ -552,12 +566,24 @@ class Driver:
         self.close()
 
 
+def _set(m: Machine) -> tuple[int, bytes]:
+    """How many records a node holds, and their summary."""
+    assert m.node is not None
+    held = m.node.columns(b"spaces")
+    return int(held["records"][0]), bytes(held["summary"][0])
+
+
 def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None:
     restarts = [0] * len(nodes)
     for a in actions:
         if a.kind == Act.FAIL_STORE:
             raise UnsupportedError(
                 'this driver cannot make a store fail: leave out kind = "store"'
+            )
+        if a.kind == Act.CORRUPT:
+            raise UnsupportedError(
+                "this driver has no adversaries: leave out the faults forge, equivocate, flood, "
+                "lie, silence and replay"
             )
         durable = nodes[a.node]["config"].get("durable", False)
         if a.kind == Act.CRASH and a.store == Fate.TORN and not durable:

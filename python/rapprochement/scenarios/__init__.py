@@ -44,6 +44,7 @@ __all__ = [
     "load",
     "seconds",
     "shipped",
+    "text_of",
 ]
 
 
@@ -133,6 +134,11 @@ def changed(text: str, changes: Iterable[str]) -> str:
         if not equals or not path.strip():
             raise SourceError(f"{change!r}: want field=value, for example links.loss=0.05")
         _set(tree, path.strip().split("."), value_of(value.strip()), change)
+    return text_of(tree)
+
+
+def text_of(tree: Mapping[str, Any]) -> str:
+    """A scenario's dictionary as TOML."""
     return "\n".join(_lines(tree)) + "\n"
 
 
