@@ -236,16 +236,52 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 // layers from the bottom up (DESIGN §5): a package imports only what stands
 // below it, and leaves do not know each other.
 var layers = [][]string{
-	{"codec"},
-	{"engine/lthash", "engine/sign", "engine/identity", "engine/store", "engine/reconcile", "engine/service",
-		"engine/sim/draw", "engine/sim/kernel", "engine/reconcile/riblt/pinsketch", "engine/reconcile/riblt/compat", "engine/sim/swarm"},
-	{"engine/store/memory", "engine/store/pebble", "engine/store/storetest", "engine/reconcile/full", "engine/reconcile/frontier",
-		"engine/reconcile/riblt", "engine/reconcile/reconciletest", "engine/sim/links", "engine/sim/adversary", "engine/sim/kernel/kernelbench"},
-	{"engine/syncer", "engine/store/storebench", "engine/presence"},
-	{"engine"},
-	{"engine/sim"},
-	{"engine/sim/disks", "engine/sim/compare"},
-	{"capi"},
+	{
+		"codec",
+	},
+	{
+		"engine/lthash",
+		"engine/sign",
+		"engine/identity",
+		"engine/store",
+		"engine/reconcile",
+		"engine/service",
+		"engine/sim/draw",
+		"engine/sim/kernel",
+		"engine/reconcile/riblt/pinsketch",
+		"engine/reconcile/riblt/compat",
+		"engine/sim/swarm",
+	},
+	{
+		"engine/store/memory",
+		"engine/store/pebble",
+		"engine/store/storetest",
+		"engine/reconcile/full",
+		"engine/reconcile/frontier",
+		"engine/reconcile/riblt",
+		"engine/reconcile/reconciletest",
+		"engine/sim/links",
+		"engine/sim/adversary",
+		"engine/sim/kernel/kernelbench",
+	},
+	{
+		"engine/syncer",
+		"engine/store/storebench",
+		"engine/presence",
+	},
+	{
+		"engine",
+	},
+	{
+		"engine/sim",
+	},
+	{
+		"engine/sim/disks",
+		"engine/sim/compare",
+	},
+	{
+		"capi",
+	},
 }
 
 func TestImportsPointDown(t *testing.T) {
