@@ -20,6 +20,7 @@ const (
 
 	v1Buckets       = 16
 	v1FingerprintSz = 16
+	v1RangeMax      = 2048 // bytes of one range's answer, long lists aside
 	// FrameLimitMin is the smallest frame limit but 0.
 	FrameLimitMin = 4096
 	frameReserve  = 200 // bytes below the limit at which a message ends
@@ -74,7 +75,7 @@ func (n *Negentropy) Reconcile(message []byte) (answer []byte, err error) {
 	case version != v1Version:
 		return []byte{v1Version}, nil
 	}
-	w := v1Writer{out: append(make([]byte, 0, 2*len(message)), v1Version)}
+	w := v1Writer{out: append(make([]byte, 0, len(message)+len(message)/8+v1RangeMax), v1Version)}
 	if err := n.answer(&r, &w); err != nil {
 		return nil, err
 	}
@@ -84,17 +85,25 @@ func (n *Negentropy) Reconcile(message []byte) (answer []byte, err error) {
 	return w.out, nil
 }
 
-// Have returns the ids that this side holds and the other lacks, Need those that
-// the other holds, as far as the client knows yet; sorted, each once.
-func (n *Negentropy) Have() []codec.ID { return distinct(&n.have) }
+// Have returns the ids that this side holds and the other lacks, as far as the
+// client knows yet. Under a frame limit they are sorted: the server may have
+// brought up the same range twice.
+func (n *Negentropy) Have() []codec.ID { return n.distinct(&n.have) }
 
-// Need is described with Have.
-func (n *Negentropy) Need() []codec.ID { return distinct(&n.need) }
+// Need returns the ids that the other side holds and this one lacks, as Have does.
+func (n *Negentropy) Need() []codec.ID { return n.distinct(&n.need) }
 
-func distinct(list *[]codec.ID) []codec.ID {
+func (n *Negentropy) distinct(list *[]codec.ID) []codec.ID {
+	if n.limit != 0 {
+		sortIDs(list)
+	}
+	return *list
+}
+
+// sortIDs sorts a list and leaves out what repeats.
+func sortIDs(list *[]codec.ID) {
 	slices.SortFunc(*list, codec.ID.Compare)
 	*list = slices.Compact(*list)
-	return *list
 }
 
 // answer goes through the ranges of a message. Ranges that need no answer become
@@ -103,11 +112,13 @@ func (n *Negentropy) answer(r *v1Reader, w *v1Writer) error {
 	lower := n.set.start()
 	var previous v1Bound
 	skip := false
+	guess := 0
 	for len(r.data) > 0 {
+		w.room()
 		bound := r.bound()
 		mode := r.varint()
 		upper := lower
-		n.set.find(&upper, &bound.Entry)
+		n.set.find(&upper, &bound.Entry, guess)
 		kept, last := len(w.out), w.last
 		replies := false
 		switch mode {
@@ -142,6 +153,7 @@ func (n *Negentropy) answer(r *v1Reader, w *v1Writer) error {
 			return nil
 		}
 		skip = !replies
+		guess = upper.rank - lower.rank // the sender's ranges are of one size
 		lower, previous = upper, bound
 	}
 	return nil
@@ -276,8 +288,8 @@ func (n *Negentropy) tellMany(ours []codec.ID, theirs []byte) {
 	for ; len(theirs) > 0; theirs = theirs[32:] {
 		list = append(list, codec.ID(theirs))
 	}
-	distinct(&list)
-	distinct(&ours)
+	sortIDs(&list)
+	sortIDs(&ours)
 	for len(list) > 0 && len(ours) > 0 {
 		switch c := ours[0].Compare(list[0]); {
 		case c < 0:

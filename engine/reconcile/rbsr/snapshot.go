@@ -45,9 +45,9 @@ func (s *Snapshot) Between(from, to uint64) *Snapshot {
 	part := *s
 	part.tree = nil
 	at := part.start()
-	part.find(&at, &Entry{Time: from})
+	part.find(&at, &Entry{Time: from}, 0)
 	part.lo = at.rank
-	part.find(&at, &Entry{Time: max(from, to)})
+	part.find(&at, &Entry{Time: max(from, to)}, 0)
 	part.hi = at.rank
 	return &part
 }
@@ -97,16 +97,22 @@ func (s *Snapshot) forward(c *cursor, by int) {
 }
 
 // find moves a cursor forward to the first entry that is not below a bound,
-// within the range. Bounds are near each other, so it tries near places first.
-func (s *Snapshot) find(c *cursor, bound *Entry) {
-	if run := c.leaf.entries[c.at:]; len(run) == 0 || run[len(run)-1].compare(bound) < 0 {
-		s.findFar(c, bound)
-	} else {
-		step := 1
-		for step < len(run) && run[step-1].compare(bound) < 0 {
-			step *= 2
+// within the range. It looks near the guess first, which is how far that may be.
+func (s *Snapshot) find(c *cursor, bound *Entry, guess int) {
+	run := c.leaf.entries[c.at:]
+	if by := gallop(run, bound, guess); by < len(run) {
+		c.at += by
+		c.rank += by
+	} else if c.rank+by < s.size {
+		far := s.seek(min(c.rank+guess, s.size))
+		// A bound within a leaf, but not at its ends, is nowhere else.
+		if at := gallop(far.leaf.entries, bound, far.at); at > 0 && at < len(far.leaf.entries) {
+			far.at, far.rank = at, far.rank+at-far.at
+			*c = far
+		} else {
+			s.findFar(c, bound)
 		}
-		by := step/2 + lowerBound(run[step/2:min(step, len(run))], bound)
+	} else {
 		c.at += by
 		c.rank += by
 	}
@@ -115,11 +121,43 @@ func (s *Snapshot) find(c *cursor, bound *Entry) {
 	}
 }
 
+// scanMax is how many entries are read one after the other rather than searched:
+// they are about to be added up, and memory likes to be read in order.
+const scanMax = 32
+
+// gallop is the place of the first entry that is not below a bound, by steps that
+// double from a guess.
+func gallop(run []Entry, bound *Entry, guess int) int {
+	if guess <= scanMax {
+		guess = 0
+		for guess < min(len(run), 2*scanMax) && run[guess].Time < bound.Time {
+			guess++
+		}
+	}
+	if len(run) == 0 {
+		return 0
+	}
+	guess = min(guess, len(run)-1)
+	step := 1
+	if run[guess].compare(bound) < 0 {
+		lo := guess + 1
+		for lo+step <= len(run) && run[lo+step-1].compare(bound) < 0 {
+			lo += step
+			step *= 2
+		}
+		return lo + lowerBound(run[lo:min(lo+step, len(run))], bound)
+	}
+	hi := guess
+	for hi-step >= 0 && run[hi-step].compare(bound) >= 0 {
+		hi -= step
+		step *= 2
+	}
+	lo := max(0, hi-step+1) // the entry before it is below, or there is none
+	return lo + lowerBound(run[lo:hi], bound)
+}
+
 // findFar does it from the root.
 func (s *Snapshot) findFar(c *cursor, bound *Entry) {
-	if c.rank >= s.size {
-		return
-	}
 	far := cursor{leaf: s.root}
 	for far.leaf.kids != nil {
 		k := &far.leaf.kids[far.leaf.child(bound)]

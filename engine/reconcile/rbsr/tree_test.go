@@ -43,7 +43,7 @@ func check(t *testing.T, s *Snapshot, want []Entry, rng *rand.Rand) {
 			bound = want[rng.IntN(len(want))]
 		}
 		c := a
-		s.find(&c, &bound)
+		s.find(&c, &bound, rng.IntN(300))
 		at := lo + lowerBound(want[lo:], &bound)
 		if c.rank != s.lo+at || at < len(want) && *c.entry() != want[at] {
 			t.Fatalf("find from %d: %d, want %d of %d", lo, c.rank-s.lo, at, len(want))

@@ -1,6 +1,10 @@
 package rbsr
 
-import "github.com/intersubjective/rapprochement/codec"
+import (
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+)
 
 // A v1Bound is the end of a range in protocol V1: a time and the first bytes of
 // an id.
@@ -38,6 +42,13 @@ type v1Writer struct {
 	last uint64 // time of the bound before
 }
 
+// room doubles a buffer that is nearly full: answers may be megabytes.
+func (w *v1Writer) room() {
+	if cap(w.out)-len(w.out) < v1RangeMax {
+		w.out = slices.Grow(w.out, len(w.out)+v1RangeMax)
+	}
+}
+
 func (w *v1Writer) varint(v uint64) { w.out = appendVarint(w.out, v) }
 
 func (w *v1Writer) bound(b *v1Bound) {
@@ -63,8 +74,13 @@ func (w *v1Writer) skipTo(previous *v1Bound, skip bool) {
 func (w *v1Writer) ids(set *Snapshot, from, to *cursor) {
 	w.varint(modeIDList)
 	w.varint(uint64(to.rank - from.rank))
-	for at := *from; at.rank < to.rank; set.forward(&at, 1) {
-		w.out = append(w.out, at.entry().ID[:]...)
+	for at := *from; at.rank < to.rank; {
+		run := at.leaf.entries[at.at:]
+		run = run[:min(len(run), to.rank-at.rank)]
+		for i := range run {
+			w.out = append(w.out, run[i].ID[:]...)
+		}
+		set.forward(&at, len(run))
 	}
 }
 
