@@ -12,7 +12,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
 
-func newSide(t testing.TB, entries []Entry, limit int) *Negentropy {
+func newNeg(t testing.TB, entries []Entry, limit int) *Negentropy {
 	t.Helper()
 	n, err := NewNegentropy(built(entries).Pin(), limit)
 	if err != nil {
@@ -41,10 +41,10 @@ func answer(t testing.TB, n *Negentropy, message []byte) []byte {
 
 // The example that was made with the C++ reference.
 func TestGoldenExample(t *testing.T) {
-	if got := initiate(t, newSide(t, nil, 0)); !bytes.Equal(got, unhex(t, "6100000200")) {
+	if got := initiate(t, newNeg(t, nil, 0)); !bytes.Equal(got, unhex(t, "6100000200")) {
 		t.Errorf("an empty client says %x", got)
 	}
-	if got := answer(t, newSide(t, nil, 0), unhex(t, "6100000200")); !bytes.Equal(got, unhex(t, "6100000200")) {
+	if got := answer(t, newNeg(t, nil, 0), unhex(t, "6100000200")); !bytes.Equal(got, unhex(t, "6100000200")) {
 		t.Errorf("an empty server says %x", got)
 	}
 	var one Entry
@@ -52,10 +52,10 @@ func TestGoldenExample(t *testing.T) {
 	for i := range one.ID {
 		one.ID[i] = byte(i)
 	}
-	if got := initiate(t, newSide(t, []Entry{one}, 0)); !bytes.Equal(got, append(unhex(t, "6100000201"), one.ID[:]...)) {
+	if got := initiate(t, newNeg(t, []Entry{one}, 0)); !bytes.Equal(got, append(unhex(t, "6100000201"), one.ID[:]...)) {
 		t.Errorf("a client of one says %x", got)
 	}
-	if got := answer(t, newSide(t, nil, 0), []byte{0x62, 9, 9}); !bytes.Equal(got, []byte{0x61}) {
+	if got := answer(t, newNeg(t, nil, 0), []byte{0x62, 9, 9}); !bytes.Equal(got, []byte{0x61}) {
 		t.Errorf("on another version: %x", got)
 	}
 
@@ -69,7 +69,7 @@ func TestGoldenExample(t *testing.T) {
 	}
 	extra := codec.ID{0x0e, 0xff}
 	servers = append(servers, Entry{1003, extra})
-	client, server := newSide(t, clients, 0), newSide(t, servers, 0)
+	client, server := newNeg(t, clients, 0), newNeg(t, servers, 0)
 	ask := initiate(t, client)
 	if want := unhex(t, goldenAsk); !bytes.Equal(ask, want) {
 		t.Fatalf("the client says\n%x, not\n%x", ask, want)
@@ -105,7 +105,7 @@ func TestGoldenFingerprintsAndVarints(t *testing.T) {
 		for _, id := range ids {
 			entries = append(entries, Entry{1, id})
 		}
-		n := newSide(t, entries, 0)
+		n := newNeg(t, entries, 0)
 		a, b := n.set.start(), n.set.seek(n.set.hi)
 		if fp := n.fingerprint(&a, &b); !bytes.Equal(fp[:], unhex(t, want)) {
 			t.Errorf("%d ids: %x, want %s", len(ids), fp, want)
@@ -154,7 +154,7 @@ func TestTranscriptsEqualTheModels(t *testing.T) {
 		all := randomEntries(rng, []int{0, 1, 31, 40, 500, 3000}[rng.IntN(6)], []int{1, 30, 100_000}[rng.IntN(3)])
 		left, right := split2(rng, all, rng.IntN(len(all)+1)>>rng.IntN(8), rng.IntN(2) == 0)
 		limit := []int{0, 0, 4096, 5000, 60_000}[rng.IntN(5)]
-		client, server := newSide(t, left, limit), newSide(t, right, limit)
+		client, server := newNeg(t, left, limit), newNeg(t, right, limit)
 		if rng.IntN(2) == 0 { // trees that grew
 			client.set, server.set = inserted(left).Pin(), inserted(right).Pin()
 		}
@@ -209,7 +209,7 @@ func TestNegentropyErrors(t *testing.T) {
 	if _, err := NewNegentropy(NewTree(&testSalt).Pin(), 4095); !errors.Is(err, ErrFrameLimit) {
 		t.Errorf("a limit of 4095: %v", err)
 	}
-	twice := newSide(t, nil, 0)
+	twice := newNeg(t, nil, 0)
 	initiate(t, twice)
 	if _, err := twice.Initiate(); !errors.Is(err, ErrRole) {
 		t.Errorf("initiated twice: %v", err)
@@ -233,7 +233,7 @@ func TestNegentropyErrors(t *testing.T) {
 		{"61ffffffffffffffffffffffffffffffffffff", true, ErrVarint},
 		{"6100000201" + "0102", true, ErrTruncated},
 	} {
-		n := newSide(t, []Entry{{Time: 5}}, 0)
+		n := newNeg(t, []Entry{{Time: 5}}, 0)
 		if c.client {
 			initiate(t, n)
 		}
@@ -249,7 +249,7 @@ func TestTellAnyLists(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		all := randomEntries(rng, 1+rng.IntN([]int{8, 60, 70, 300}[rng.IntN(4)]), 1+rng.IntN(500))
 		left, right := split2(rng, all, rng.IntN(len(all)+1), false)
-		n := newSide(t, left, 0)
+		n := newNeg(t, left, 0)
 		initiate(t, n)
 		rng.Shuffle(len(right), func(i, j int) { right[i], right[j] = right[j], right[i] })
 		message := append([]byte{0x61, 0, 0}, modelList(right)...)
