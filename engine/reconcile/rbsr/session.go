@@ -11,8 +11,8 @@ import (
 const (
 	firstCells = 16 // the responder's first run: 240 bytes
 	firstMax   = splitMax
-	answerMin  = 4    // cells that answer one cell, at least
-	answerMax  = 64   // and at most
+	answerMax  = 64   // cells that answer one cell
+	localMin   = 8    // differences to expect where few cells differ
 	searchMax  = 1024 // entries among which a pair is looked for
 	listAlways = 6    // entries that are listed rather than divided
 	depthMax   = 100  // times that a range is divided; honest sides need 60 for 2^60
@@ -223,8 +223,8 @@ func (s *side) answer(k int, out *reconcile.Out) {
 		}
 		n, theirs := c.own(), c.own()+c.more
 		d := max(abs(c.more), spread, 3)
-		if 4*len(s.found) <= k { // few cells differ: this one may hold many
-			d = max(d, min(c.more*c.more, answerMax))
+		if 4*len(s.found) <= k { // few cells differ: they may hold much, in one place
+			d = max(d, min(c.more*c.more, answerMax), localMin)
 		}
 		switch {
 		case n <= listAlways:
@@ -234,7 +234,7 @@ func (s *side) answer(k int, out *reconcile.Out) {
 		case n <= d*3/2:
 			s.list(c)
 		default:
-			s.divide(c, min(max(d, answerMin), answerMax))
+			s.divide(c, min(d*3/2, answerMax))
 		}
 	}
 }
