@@ -10,6 +10,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/reconcile/frontier"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
+	"github.com/intersubjective/rapprochement/engine/reconcile/rbsr"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
 	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/sign"
@@ -114,7 +115,7 @@ func StrategyNames() []string {
 	return names
 }
 
-var allStrategies = []reconcile.Strategy{riblt.Strategy{}, frontier.Strategy{}, full.Strategy{}}
+var allStrategies = []reconcile.Strategy{riblt.Strategy{}, frontier.Strategy{}, rbsr.Strategy{}, rbsr.Compatible{}, full.Strategy{}}
 
 func (c *Config) strategies() ([]reconcile.Strategy, error) {
 	var list []reconcile.Strategy

@@ -24,9 +24,9 @@ func newView(entries []Entry) *testView {
 	return v
 }
 
-func (v *testView) Salt() *codec.Salt                          { return &testSalt }
+func (v *testView) Salt() *codec.Salt                        { return &testSalt }
 func (v *testView) Kept(reconcile.Strategy) reconcile.Pinned { return v.snap }
-func (v *testView) Count() uint64                              { return uint64(v.snap.Len()) }
+func (v *testView) Count() uint64                            { return uint64(v.snap.Len()) }
 
 func (v *testView) Has(short uint64) bool {
 	_, held := v.shorts[short]

@@ -22,6 +22,7 @@ const (
 type span struct {
 	lo, hi int
 	depth  uint8
+	listed bool // to be asked for and no more: lists are sent once
 }
 
 // A side is one side of a session in our own mode.
@@ -55,7 +56,7 @@ func AcceptOn(view reconcile.View, set *Snapshot, peer reconcile.Peer, out *reco
 	s := newSide(view, set, false)
 	n := set.Len()
 	differ := max(uint64(n), peer.Count) - min(uint64(n), peer.Count)
-	whole := contrast{part: span{set.lo, set.hi, 0}}
+	whole := contrast{part: span{lo: set.lo, hi: set.hi}}
 	if n <= firstCells {
 		s.list(&whole)
 	} else {
@@ -68,7 +69,7 @@ func AcceptOn(view reconcile.View, set *Snapshot, peer reconcile.Peer, out *reco
 func newSide(view reconcile.View, set *Snapshot, initiator bool) *side {
 	s := &side{set: set, has: view.Has, initiator: initiator}
 	if initiator { // range 0 is the whole set: the responder's first payload answers it
-		s.sent = []span{{set.lo, set.hi, 0}}
+		s.sent = []span{{lo: set.lo, hi: set.hi}}
 		s.waiting = 1
 	} else {
 		s.heard = 1
@@ -139,8 +140,13 @@ func (s *side) group(r *wireReader, out *reconcile.Out) {
 		r.fail(ErrDepth)
 		return
 	}
-	part := span{open.lo, open.hi, open.depth + 1}
-	switch kind := head & (1<<kindBits - 1); kind {
+	part := span{lo: open.lo, hi: open.hi, depth: open.depth + 1}
+	kind := head & (1<<kindBits - 1)
+	if open.listed && kind != kindAsk {
+		r.fail(ErrRange)
+		return
+	}
+	switch kind {
 	case kindCells:
 		s.cells(r, part, out)
 	case kindList, kindPart:
@@ -189,7 +195,7 @@ func (s *side) cells(r *wireReader, part span, out *reconcile.Out) {
 			bound := r.bound()
 			s.findIn(&to, &bound, part.hi, int(n)/k)
 		}
-		c := contrast{part: span{from.rank, to.rank, part.depth}, ref: s.heard}
+		c := contrast{part: span{lo: from.rank, hi: to.rank, depth: part.depth}, ref: s.heard}
 		s.heard++
 		c.more = share(int(n), k, i) - c.own()
 		c.mass = m.minus(s.set.massBetween(&from, &to))
@@ -288,7 +294,7 @@ func (s *side) divide(c *contrast, k int) {
 			b := cut(before, to.entry())
 			s.w.bound(&b)
 		}
-		s.sent = append(s.sent, span{from.rank, to.rank, c.part.depth})
+		s.sent = append(s.sent, span{lo: from.rank, hi: to.rank, depth: c.part.depth})
 		from = to
 	}
 }
@@ -304,7 +310,7 @@ func (s *side) list(c *contrast) {
 		}
 		s.w.group(c.ref, kind, binary.MaxVarintLen64+n*shortSize+boundMax)
 		s.w.varint(uint64(n))
-		s.sent = append(s.sent, span{at.rank, at.rank + n, c.part.depth})
+		s.sent = append(s.sent, span{lo: at.rank, hi: at.rank + n, depth: c.part.depth, listed: true})
 		var before *Entry
 		for range n {
 			before = at.entry()
