@@ -1,0 +1,204 @@
+package prolly
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/zeebo/blake3"
+)
+
+// ErrParam marks a parameter out of range.
+var ErrParam = errors.New("prolly: parameter")
+
+// An Okra is a tree whose roots and nodes are those of okra, version 3, in index
+// mode: leaves keep the hashes of their values, not the values. A node's hash is
+// BLAKE3 cut to K bytes, and it begins a run when the first 32 bits of it, big
+// endian, are below 2^32/Q.
+type Okra struct {
+	tree
+	k, q int
+}
+
+// okraRules write an entry as the length of the key plus one, as a varint, key,
+// and hash; 0 stands for the anchor, which has no key.
+type okraRules struct {
+	k     int
+	limit uint32
+	buf   []byte
+}
+
+// NewOkra returns the empty tree with hashes of k bytes, 4 to 32, and a mean
+// fan-out of q, 2 to 2^31. okra's own defaults are 16 and 32.
+func NewOkra(k, q int) (*Okra, error) {
+	if k < 4 || k > 32 || q < 2 || q > 1<<31 {
+		return nil, fmt.Errorf("%w: K = %d, Q = %d", ErrParam, k, q)
+	}
+	r := &okraRules{k: k, limit: uint32(1 << 32 / uint64(q))}
+	o := &Okra{tree: tree{rules: r}, k: k, q: q}
+	return o, o.Fill(func(func(key, value []byte) bool) {})
+}
+
+// Fill makes the tree hold the given entries and nothing else. Keys must ascend
+// bytewise; those that do not are left out, and ErrParam is returned.
+func (o *Okra) Fill(entries iter.Seq2[[]byte, []byte]) (err error) {
+	r := o.rules.(*okraRules)
+	o.fill(func(yield func([]byte) bool) {
+		last := r.anchor(nil)
+		yield(last)
+		// Runs refer to their entries, so space for entries is never used again.
+		var space []byte
+		for key, value := range entries {
+			if key == nil || compare(key, r.key(last)) <= 0 {
+				err = fmt.Errorf("%w: key %x after %x", ErrParam, key, r.key(last))
+				continue
+			}
+			if cap(space)-len(space) < len(key)+binary.MaxVarintLen64+r.k {
+				space = make([]byte, 0, 1<<16+len(key))
+			}
+			space = r.entry(space[len(space):], key, value)
+			last = space
+			yield(last)
+		}
+	})
+	return err
+}
+
+// Set inserts an entry or replaces its value. Key may be empty, but not nil.
+func (o *Okra) Set(key, value []byte) {
+	r := o.rules.(*okraRules)
+	o.put(r.entry(make([]byte, 0, 96), key, value))
+}
+
+// Delete takes an entry out, and reports whether it was there.
+func (o *Okra) Delete(key []byte) bool { return key != nil && o.remove(key) }
+
+// Len is the number of entries.
+func (o *Okra) Len() int { return o.entries - 1 }
+
+// Hash returns the hash of an entry, nil if there is none of that key. It is the
+// hash that the value has together with the key, so that it can be checked.
+func (o *Okra) Hash(key []byte) []byte {
+	if key == nil || !o.seek(key) {
+		return nil
+	}
+	leaf := load(o.rules, nil, o.lo[0].p, o.lo[0].i, o.lo[0].i+1)
+	return o.rules.(*okraRules).leafHash(leaf[0].raw)
+}
+
+// Snapshot returns the tree as it is now; changes to either do not touch the
+// other.
+func (o *Okra) Snapshot() *Okra {
+	r := *o.rules.(*okraRules)
+	r.buf = nil
+	return &Okra{tree: tree{rules: &r, root: o.root, entries: o.entries}, k: o.k, q: o.q}
+}
+
+// A Node is one node of an okra tree. Key is nil for the first of each level.
+type Node struct {
+	Level     int
+	Key, Hash []byte
+}
+
+// Root returns the only node of the highest level.
+func (o *Okra) Root() Node {
+	if o.root.level == 0 && o.root.n == 1 {
+		return Node{Hash: o.rules.(*okraRules).leafHash(o.root.data)}
+	}
+	return o.node(o.root)
+}
+
+func (o *Okra) node(p *page) Node {
+	return Node{Level: int(p.level) + 1, Key: low(o.rules, p), Hash: hash(o.rules, p).sum[:o.k]}
+}
+
+// Nodes calls fn for every node: by levels from 0 on, and by key.
+func (o *Okra) Nodes(fn func(n Node) bool) {
+	r := o.rules.(*okraRules)
+	if !leaves(r, o.root, func(raw []byte) bool { return fn(Node{Key: r.key(raw), Hash: r.leafHash(raw)}) }) {
+		return
+	}
+	for level := 1; level <= o.Root().Level; level++ {
+		if !o.level(o.root, level, fn) {
+			return
+		}
+	}
+}
+
+// level calls fn for the nodes of one level at or below p.
+func (o *Okra) level(p *page, level int, fn func(n Node) bool) bool {
+	if int(p.level)+1 == level {
+		return fn(o.node(p))
+	}
+	for _, kid := range p.kids {
+		if !o.level(kid, level, fn) {
+			return false
+		}
+	}
+	return true
+}
+
+// AppendKey appends the key under which okra's stores keep a node.
+func (n Node) AppendKey(dst []byte) []byte { return append(append(dst, byte(n.Level)), n.Key...) }
+
+// Metadata is what okra's stores keep in index mode under the key ff.
+func (o *Okra) Metadata() []byte {
+	b := append([]byte("okra"), 3, byte(o.k))
+	return append(binary.BigEndian.AppendUint32(b, uint32(o.q)), 0)
+}
+
+func (r *okraRules) next(data []byte) (raw, rest []byte) {
+	n, size := binary.Uvarint(data)
+	end := size + max(0, int(n)-1) + r.k
+	return data[:end:end], data[end:]
+}
+
+func (r *okraRules) key(raw []byte) []byte {
+	if raw[0] == 0 {
+		return nil
+	}
+	_, size := binary.Uvarint(raw)
+	return raw[size : len(raw)-r.k]
+}
+
+func (r *okraRules) leafHash(raw []byte) []byte { return raw[len(raw)-r.k:] }
+
+func (r *okraRules) most() int { return 0 }
+
+func (r *okraRules) begins(level int, it *item) bool {
+	h := it.raw
+	if level > 0 {
+		h = hash(r, it.kid).sum[:]
+	} else {
+		h = r.leafHash(h)
+	}
+	return binary.BigEndian.Uint32(h) < r.limit || it.key(r) == nil
+}
+
+func (r *okraRules) hash(p *page) {
+	b := r.buf[:0]
+	for data := p.data; p.level == 0 && len(data) > 0; {
+		var raw []byte
+		raw, data = r.next(data)
+		b = append(b, r.leafHash(raw)...)
+	}
+	for _, kid := range p.kids {
+		b = append(b, kid.sum[:r.k]...)
+	}
+	r.buf, p.sum = b, blake3.Sum256(b)
+}
+
+func (r *okraRules) anchor(dst []byte) []byte {
+	h := blake3.Sum256(nil)
+	return append(append(dst, 0), h[:r.k]...)
+}
+
+func (r *okraRules) entry(dst, key, value []byte) []byte {
+	b := binary.BigEndian.AppendUint32(r.buf[:0], uint32(len(key)))
+	b = binary.BigEndian.AppendUint32(append(b, key...), uint32(len(value)))
+	r.buf = append(b, value...)
+	h := blake3.Sum256(r.buf)
+	dst = binary.AppendUvarint(dst, uint64(len(key))+1)
+	return append(append(dst, key...), h[:r.k]...)
+}
