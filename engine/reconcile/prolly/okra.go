@@ -131,7 +131,7 @@ func (o *Okra) level(p *page, level int, fn func(n Node) bool) bool {
 	if int(p.level)+1 == level {
 		return fn(o.node(p))
 	}
-	for _, kid := range p.kids {
+	for _, kid := range p.kids() {
 		if !o.level(kid, level, fn) {
 			return false
 		}
@@ -149,7 +149,10 @@ func (o *Okra) Metadata() []byte {
 }
 
 func (r *okraRules) next(data []byte) (raw, rest []byte) {
-	n, size := binary.Uvarint(data)
+	n, size := uint64(data[0]), 1
+	if n >= 0x80 {
+		n, size = binary.Uvarint(data)
+	}
 	end := size + max(0, int(n)-1) + r.k
 	return data[:end:end], data[end:]
 }
@@ -166,6 +169,8 @@ func (r *okraRules) leafHash(raw []byte) []byte { return raw[len(raw)-r.k:] }
 
 func (r *okraRules) most() int { return 0 }
 
+func (r *okraRules) mark([]byte) uint64 { return 0 }
+
 func (r *okraRules) begins(level int, it *item) bool {
 	h := it.raw
 	if level > 0 {
@@ -173,17 +178,17 @@ func (r *okraRules) begins(level int, it *item) bool {
 	} else {
 		h = r.leafHash(h)
 	}
-	return binary.BigEndian.Uint32(h) < r.limit || it.key(r) == nil
+	return binary.BigEndian.Uint32(h) < r.limit
 }
 
 func (r *okraRules) hash(p *page) {
 	b := r.buf[:0]
-	for data := p.data; p.level == 0 && len(data) > 0; {
+	for data := p.data; len(data) > 0; {
 		var raw []byte
 		raw, data = r.next(data)
 		b = append(b, r.leafHash(raw)...)
 	}
-	for _, kid := range p.kids {
+	for _, kid := range p.kids() {
 		b = append(b, kid.sum[:r.k]...)
 	}
 	r.buf, p.sum = b, blake3.Sum256(b)

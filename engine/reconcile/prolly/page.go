@@ -6,14 +6,27 @@ import "bytes"
 // not change once it is made, so versions of a tree share pages, and to pin a
 // version is to hold its root.
 type page struct {
-	// data is, on level 0, the entries one after the other; above it is the
-	// lowest key below this page, where the leaf has it.
-	data   []byte
-	kids   []*page // above level 0
+	data   []byte  // on level 0, the entries one after the other
+	branch *branch // above
 	sum    [32]byte
+	mark   uint64 // of the lowest key
 	n      uint32 // entries on level 0, kids above
 	level  uint8
 	hashed bool // sum is known
+}
+
+// A branch is what a page above level 0 holds. It is apart because most pages
+// have none.
+type branch struct {
+	kids []*page
+	low  []byte // the lowest key below, where the leaf has it
+}
+
+func (p *page) kids() []*page {
+	if p.branch == nil {
+		return nil
+	}
+	return p.branch.kids
 }
 
 // An item is a node on its way from one page to another.
@@ -29,7 +42,10 @@ type rules interface {
 	next(data []byte) (raw, rest []byte)
 	// key returns the key of an entry. Nil is lower than every key.
 	key(raw []byte) []byte
-	// begins reports whether a node of that level begins a run.
+	// mark condenses the key of an entry, for begins.
+	mark(raw []byte) uint64
+	// begins reports whether a node of that level begins a run. What it says of
+	// the first node of a level does not matter.
 	begins(level int, it *item) bool
 	// most is the largest number of nodes in a page, 0 for no limit. Where there
 	// is one, keys are of one length.
@@ -52,8 +68,11 @@ func compare(a, b []byte) int {
 
 // low is the lowest key below a page, nil if there is none.
 func low(r rules, p *page) []byte {
-	if p.level > 0 || p.n == 0 {
-		return p.data
+	if p.branch != nil {
+		return p.branch.low
+	}
+	if p.n == 0 {
+		return nil
 	}
 	raw, _ := r.next(p.data)
 	return r.key(raw)
@@ -68,8 +87,8 @@ func (it *item) key(r rules) []byte {
 
 // load appends nodes [i,j) of a page to w.
 func load(r rules, w []item, p *page, i, j int) []item {
-	if p.level > 0 {
-		for _, kid := range p.kids[i:j] {
+	if p.branch != nil {
+		for _, kid := range p.branch.kids[i:j] {
 			w = append(w, item{kid: kid})
 		}
 		return w
@@ -89,13 +108,14 @@ func load(r rules, w []item, p *page, i, j int) []item {
 func newPage(r rules, level int, w []item) *page {
 	p := &page{n: uint32(len(w)), level: uint8(level)}
 	if level > 0 {
-		p.kids = make([]*page, len(w))
+		first := w[0].kid
+		p.branch, p.mark = &branch{make([]*page, len(w)), low(r, first)}, first.mark
 		for i := range w {
-			p.kids[i] = w[i].kid
+			p.branch.kids[i] = w[i].kid
 		}
-		p.data = low(r, w[0].kid)
 		return p
 	}
+	p.mark = r.mark(w[0].raw)
 	size := 0
 	for i := range w {
 		size += len(w[i].raw)
@@ -111,7 +131,7 @@ func newPage(r rules, level int, w []item) *page {
 // asked for, so that a burst of changes costs no hashing.
 func hash(r rules, p *page) *page {
 	if !p.hashed {
-		for _, kid := range p.kids {
+		for _, kid := range p.kids() {
 			hash(r, kid)
 		}
 		r.hash(p)

@@ -2,8 +2,10 @@ package prolly
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"iter"
+	"math/bits"
 	"slices"
 
 	"github.com/zeebo/blake3"
@@ -15,7 +17,8 @@ import (
 const (
 	// fanOut is the mean number of nodes in a page. A page that holds some key
 	// has 2·fanOut-1 on average, and a difference costs one on each level.
-	fanOut = 16
+	fanOut     = 1 << fanOutBits
+	fanOutBits = 4
 	// pageMost is the largest number of nodes in a page: 6 KiB of keys, or
 	// 2 KiB on the wire. One page of 15 million reaches it by chance.
 	pageMost = 256
@@ -57,7 +60,12 @@ type setRules struct {
 
 // NewSet returns the tree of some keys, which it sorts.
 func NewSet(salt *codec.Salt, keys []Key) *Set {
-	slices.SortFunc(keys, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(keys, func(a, b Key) int {
+		if x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:]); x != y {
+			return cmp.Compare(x, y)
+		}
+		return bytes.Compare(a[8:], b[8:])
+	})
 	return newSet(salt, slices.Values(keys))
 }
 
@@ -101,13 +109,24 @@ func (r *setRules) key(raw []byte) []byte { return raw }
 
 func (r *setRules) most() int { return pageMost }
 
-// begins takes 32 bits of a salted hash of the key's last word, which is a hash
-// itself, so that shape needs no hashing of contents.
+// mark is a salted hash of the key's last word, which is a hash itself.
+func (r *setRules) mark(raw []byte) uint64 {
+	x := short(raw) ^ r.salt[0]
+	x = (x ^ x>>32) * 0xd6e8feb86659fd93
+	x = (x ^ x>>32) * 0xd6e8feb86659fd93
+	return x ^ x>>32
+}
+
+// begins takes other bits of the mark on each level, so that shape needs no
+// hashing of contents.
 func (r *setRules) begins(level int, it *item) bool {
-	x := (short(it.key(r)) ^ r.salt[0]) + uint64(level)*0x9e3779b97f4a7c15
-	x = (x ^ x>>32) * 0xd6e8feb86659fd93
-	x = (x ^ x>>32) * 0xd6e8feb86659fd93
-	return x>>32 < 1<<32/fanOut
+	var mark uint64
+	if it.kid != nil {
+		mark = it.kid.mark
+	} else {
+		mark = r.mark(it.raw)
+	}
+	return bits.RotateLeft64(mark, -level*fanOutBits)&(fanOut-1) == 0
 }
 
 // domain keeps these hashes apart from any other.
@@ -119,11 +138,9 @@ func (r *setRules) hash(p *page) {
 	b := append(append(r.buf[:0], domain...), p.level)
 	b = binary.LittleEndian.AppendUint64(b, r.salt[0])
 	b = binary.LittleEndian.AppendUint64(b, r.salt[1])
-	for _, kid := range p.kids {
+	for _, kid := range p.kids() {
 		b = append(b, kid.sum[:sumBytes]...)
 	}
-	if p.level == 0 {
-		b = append(b, p.data...)
-	}
+	b = append(b, p.data...)
 	r.buf, p.sum = b, blake3.Sum256(b)
 }

@@ -29,11 +29,12 @@ type frame struct {
 func (t *tree) seek(key []byte) (found bool) {
 	p := t.root
 	t.lo = append(t.lo[:0], make([]frame, p.level+1)...)
-	for p.level > 0 {
-		i := sort.Search(len(p.kids), func(i int) bool { return compare(low(t.rules, p.kids[i]), key) > 0 })
+	for p.branch != nil {
+		kids := p.branch.kids
+		i := sort.Search(len(kids), func(i int) bool { return compare(low(t.rules, kids[i]), key) > 0 })
 		i = max(0, i-1)
 		t.lo[p.level] = frame{p, i}
-		p = p.kids[i]
+		p = kids[i]
 	}
 	i, found := search(t.rules, p, key)
 	t.lo[0] = frame{p, i}
@@ -114,7 +115,7 @@ func (t *tree) plant() {
 		t.root = t.fresh[0].kid
 	}
 	for t.root.level > 0 && t.root.n == 1 {
-		t.root = t.root.kids[0]
+		t.root = t.root.branch.kids[0]
 	}
 	// Do not hold on to pages of old versions.
 	clear(t.lo)
@@ -155,7 +156,7 @@ func (t *tree) opens(p *page) bool {
 // fork is the lowest level above one from which a path can move by ±1.
 func fork(path []frame, level, by int) int {
 	for up := level + 1; up < len(path); up++ {
-		if i := path[up].i + by; i >= 0 && i < len(path[up].p.kids) {
+		if i := path[up].i + by; i >= 0 && i < len(path[up].p.kids()) {
 			return up
 		}
 	}
@@ -168,9 +169,9 @@ func beside(path []frame, level, by int) *page {
 	if up == 0 {
 		return nil
 	}
-	p := path[up].p.kids[path[up].i+by]
+	p := path[up].p.branch.kids[path[up].i+by]
 	for int(p.level) > level {
-		p = p.kids[edge(p, by)]
+		p = p.branch.kids[edge(p, by)]
 	}
 	return p
 }
@@ -183,7 +184,7 @@ func step(path []frame, level, by int) bool {
 	}
 	path[up].i += by
 	for ; up > level; up-- {
-		p := path[up].p.kids[path[up].i]
+		p := path[up].p.branch.kids[path[up].i]
 		path[up-1] = frame{p, edge(p, by)}
 	}
 	return true
@@ -194,7 +195,7 @@ func edge(p *page, by int) int {
 	if by > 0 {
 		return 0
 	}
-	return max(0, len(p.kids)-1)
+	return max(0, len(p.kids())-1)
 }
 
 // fill makes the tree of entries in order of their keys. Each has to stay as it
@@ -220,13 +221,10 @@ func (t *tree) fill(entries iter.Seq[[]byte]) {
 
 // leaves calls fn for every entry in order, until it returns false.
 func leaves(r rules, p *page, fn func(raw []byte) bool) bool {
-	for _, kid := range p.kids {
+	for _, kid := range p.kids() {
 		if !leaves(r, kid, fn) {
 			return false
 		}
-	}
-	if p.level > 0 {
-		return true
 	}
 	for data := p.data; len(data) > 0; {
 		var raw []byte
