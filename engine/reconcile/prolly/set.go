@@ -66,18 +66,19 @@ func NewSet(salt *codec.Salt, keys []Key) *Set {
 		}
 		return bytes.Compare(a[8:], b[8:])
 	})
-	return newSet(salt, slices.Values(keys))
-}
-
-// newSet makes a tree of keys in order.
-func newSet(salt *codec.Salt, keys iter.Seq[Key]) *Set {
-	r := &setRules{salt: [2]uint64{binary.LittleEndian.Uint64(salt[:]), binary.LittleEndian.Uint64(salt[8:])}}
-	s := &Set{tree{rules: r}}
-	s.fill(func(yield func([]byte) bool) {
-		for k := range keys {
-			yield(k[:])
+	return newSet(salt, func(yield func([]byte) bool) {
+		for i := range keys {
+			yield(keys[i][:])
 		}
 	})
+}
+
+// newSet makes a tree of keys in order, which stay as they are meanwhile.
+func newSet(salt *codec.Salt, keys iter.Seq[[]byte]) *Set {
+	s := &Set{tree{rules: &setRules{
+		salt: [2]uint64{binary.LittleEndian.Uint64(salt[:]), binary.LittleEndian.Uint64(salt[8:])},
+	}}}
+	s.fill(keys)
 	return s
 }
 
