@@ -8,8 +8,10 @@ import (
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/presence"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
+	"github.com/intersubjective/rapprochement/engine/reconcile/bloom"
 	"github.com/intersubjective/rapprochement/engine/reconcile/frontier"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
+	"github.com/intersubjective/rapprochement/engine/reconcile/prolly"
 	"github.com/intersubjective/rapprochement/engine/reconcile/rbsr"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
 	"github.com/intersubjective/rapprochement/engine/service"
@@ -115,7 +117,16 @@ func StrategyNames() []string {
 	return names
 }
 
-var allStrategies = []reconcile.Strategy{riblt.Strategy{}, frontier.Strategy{}, rbsr.Strategy{}, rbsr.Compatible{}, full.Strategy{}}
+// allStrategies are those that a node can run, one a line.
+var allStrategies = []reconcile.Strategy{
+	riblt.Strategy{},
+	rbsr.Strategy{},
+	rbsr.Compatible{},
+	prolly.Strategy{},
+	bloom.Strategy{},
+	frontier.Strategy{},
+	full.Strategy{},
+}
 
 func (c *Config) strategies() ([]reconcile.Strategy, error) {
 	var list []reconcile.Strategy
