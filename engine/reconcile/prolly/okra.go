@@ -32,7 +32,7 @@ type okraRules struct {
 // NewOkra returns the empty tree with hashes of k bytes, 4 to 32, and a mean
 // fan-out of q, 2 to 2^31. okra's own defaults are 16 and 32.
 func NewOkra(k, q int) (*Okra, error) {
-	if k < 4 || k > 32 || q < 2 || q > 1<<31 {
+	if k < 4 || k > 32 || q < 2 || uint64(q) > 1<<31 {
 		return nil, fmt.Errorf("%w: K = %d, Q = %d", ErrParam, k, q)
 	}
 	r := &okraRules{k: k, limit: uint32(1 << 32 / uint64(q))}
