@@ -159,7 +159,7 @@ func TestEndlessRanges(t *testing.T) {
 	for step := range depthMax + 2 {
 		var w writer
 		w.group(uint64(max(0, min(step-1, 1))), kindCells, 128) // pass over the list of none
-		w.varint(2 * (n + 2))                         // two more than there are, then nobody's time
+		w.varint(2 * (n + 2))                                   // two more than there are, then nobody's time
 		w.varint(2)
 		w.cell(mass{1, 1})
 		w.bound(&v1Bound{Entry: Entry{Time: 1 << 60}})
