@@ -262,6 +262,7 @@ var layers = [][]string{
 		"engine/reconcile/rbsr",
 		"engine/reconcile/prolly",
 		"engine/reconcile/bloom",
+		"engine/reconcile/auto",
 		"engine/reconcile/reconciletest",
 		"engine/sim/links",
 		"engine/sim/adversary",

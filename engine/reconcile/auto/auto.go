@@ -1,0 +1,289 @@
+// Package auto picks a strategy for each session from what both sides know when
+// it begins: how much they hold.
+//
+//	one side holds nothing             the other gives everything, nothing is compared
+//	one side holds far less            the smaller side lists its short ids, 8 bytes each
+//	otherwise                          a sketch, whose cost follows the difference
+//
+// The responder picks, as it is the first to know both counts. Its first payload
+// begins with the choice, every other one continues it.
+package auto
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
+)
+
+// Strategy chooses between listing and a sketch.
+type Strategy struct {
+	sketch reconcile.Strategy
+	// perDifference is what the sketch takes for a difference, in bytes.
+	perDifference uint64
+}
+
+// New returns the strategy that uses a sketch where listing is dearer.
+// perDifference is what the sketch takes for one difference, in bytes, when
+// there are many.
+func New(sketch reconcile.Strategy, perDifference int) Strategy {
+	return Strategy{sketch, uint64(perDifference)}
+}
+
+// A choice is the first byte of every payload.
+const (
+	choiceGive   = 1 // the initiator holds nothing: the responder gives all
+	choiceTake   = 2 // the responder holds nothing: the initiator gives all
+	choiceList   = 3 // the responder lists its ids
+	choiceAsk    = 4 // the initiator is to list its ids, and gets the list of those wanted
+	choiceSketch = 5
+)
+
+// Name implements reconcile.Strategy.
+func (Strategy) Name() string { return "auto" }
+
+// NewKept implements reconcile.Strategy: the sketch keeps its own.
+func (Strategy) NewKept(reconcile.View) reconcile.Kept { return nil }
+
+// choose picks by the counts: they bound the difference from below, so that a
+// list of the smaller side that is cheaper than a sketch for that difference is
+// cheaper than any.
+func (s Strategy) choose(mine, theirs uint64) byte {
+	least := max(mine, theirs) - min(mine, theirs)
+	switch {
+	case theirs == 0:
+		return choiceGive
+	case mine == 0:
+		return choiceTake
+	case min(mine, theirs) > listMax || min(mine, theirs)*idBytes >= least*s.perDifference:
+		return choiceSketch
+	case mine < theirs:
+		return choiceList
+	}
+	return choiceAsk
+}
+
+// Accept implements reconcile.Strategy.
+func (s Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcile.Out) reconcile.Session {
+	switch choice := s.choose(view.Count(), peer.Count); choice {
+	case choiceGive:
+		out.Give = all(view)
+		out.Payloads = [][]byte{{choice}}
+		return silent{}
+	case choiceTake:
+		out.Payloads = [][]byte{{choice}}
+		return silent{}
+	case choiceList:
+		out.Payloads = list(choice, all(view))
+		return silent{}
+	case choiceAsk:
+		out.Payloads = [][]byte{{choice}}
+		return &reader{view: view, left: peer.Count}
+	}
+	inner := &wrapped{}
+	inner.Session = s.sketch.Accept(view, peer, out)
+	wrap(out, 0)
+	return inner
+}
+
+// Open implements reconcile.Strategy. It waits for the responder's choice.
+func (s Strategy) Open(view reconcile.View, peer reconcile.Peer, _ *reconcile.Out) reconcile.Session {
+	return &initiator{strategy: s, view: view, peer: peer}
+}
+
+// silent is a responder that has said everything.
+type silent struct{}
+
+func (silent) Receive([]byte, *reconcile.Out) error {
+	return fmt.Errorf("%w: auto: nothing was asked for", reconcile.ErrPayload)
+}
+
+// all are the short ids of a set, ascending.
+func all(view reconcile.View) []uint64 {
+	ids := make([]uint64, 0, view.Count())
+	view.Each(func(short uint64, _ *codec.ID) bool {
+		ids = append(ids, short)
+		return true
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+const (
+	idBytes = 8
+	// perPayload short ids go into one payload, after the choice and the count.
+	perPayload = (reconcile.PayloadMax - 16) / idBytes
+)
+
+// list writes sorted ids: each payload is the choice, the number of ids that
+// follow in it and all later ones, as a varint, and its ids, little-endian.
+func list(choice byte, ids []uint64) (payloads [][]byte) {
+	for first := true; first || len(ids) > 0; first = false {
+		b := binary.AppendUvarint([]byte{choice}, uint64(len(ids)))
+		n := min(len(ids), perPayload)
+		for _, id := range ids[:n] {
+			b = binary.LittleEndian.AppendUint64(b, id)
+		}
+		payloads, ids = append(payloads, b), ids[n:]
+	}
+	return payloads
+}
+
+// A reader takes in a list. As a responder it then gives what the list lacks, and
+// names what it wants of it.
+type reader struct {
+	view  reconcile.View
+	left  uint64 // ids that may still come
+	begun bool
+	ids   []uint64
+	done  bool
+}
+
+// read takes in a payload without its choice. It returns true with the last one.
+func (r *reader) read(b []byte) (bool, error) {
+	left, n := binary.Uvarint(b)
+	switch b = b[max(n, 0):]; {
+	case n <= 0 || r.done || left > r.left || r.begun && left != r.left:
+		return false, fmt.Errorf("%w: auto: a list of %d ids, %d are left", reconcile.ErrPayload, left, r.left)
+	case len(b)%idBytes != 0 || uint64(len(b)/idBytes) > left || len(b) == 0 && left > 0:
+		return false, fmt.Errorf("%w: auto: %d bytes for %d ids", reconcile.ErrPayload, len(b), left)
+	}
+	r.begun, r.left = true, left
+	for ; len(b) > 0; b = b[idBytes:] {
+		id := binary.LittleEndian.Uint64(b)
+		if k := len(r.ids); k > 0 && r.ids[k-1] >= id {
+			return false, fmt.Errorf("%w: auto: ids are not sorted or repeat", reconcile.ErrPayload)
+		}
+		r.ids = append(r.ids, id)
+		r.left--
+	}
+	r.done = r.left == 0
+	return r.done, nil
+}
+
+// compare finds what only one side has.
+func (r *reader) compare() (ours, theirs []uint64) {
+	mine := all(r.view)
+	for len(mine) > 0 || len(r.ids) > 0 {
+		switch {
+		case len(r.ids) == 0 || len(mine) > 0 && mine[0] < r.ids[0]:
+			ours, mine = append(ours, mine[0]), mine[1:]
+		case len(mine) == 0 || r.ids[0] < mine[0]:
+			theirs, r.ids = append(theirs, r.ids[0]), r.ids[1:]
+		default:
+			mine, r.ids = mine[1:], r.ids[1:]
+		}
+	}
+	return ours, theirs
+}
+
+// Receive implements reconcile.Session, for a responder that asked for the list.
+func (r *reader) Receive(payload []byte, out *reconcile.Out) error {
+	if len(payload) == 0 || payload[0] != choiceAsk {
+		return fmt.Errorf("%w: auto: no list", reconcile.ErrPayload)
+	}
+	last, err := r.read(payload[1:])
+	if err != nil || !last {
+		return err
+	}
+	ours, theirs := r.compare()
+	out.Give = ours
+	out.Payloads = list(choiceAsk, theirs)
+	return nil
+}
+
+// wrapped is the sketch's session, whose payloads carry the choice.
+type wrapped struct{ reconcile.Session }
+
+// Receive implements reconcile.Session.
+func (w *wrapped) Receive(payload []byte, out *reconcile.Out) error {
+	if len(payload) == 0 || payload[0] != choiceSketch || w.Session == nil {
+		return fmt.Errorf("%w: auto: no payload of the sketch", reconcile.ErrPayload)
+	}
+	before := len(out.Payloads)
+	err := w.Session.Receive(payload[1:], out)
+	wrap(out, before)
+	return err
+}
+
+// wrap puts the choice before the payloads from a place on.
+func wrap(out *reconcile.Out, from int) {
+	for i := from; i < len(out.Payloads); i++ {
+		out.Payloads[i] = append([]byte{choiceSketch}, out.Payloads[i]...)
+	}
+}
+
+// An initiator follows the responder's choice.
+type initiator struct {
+	strategy Strategy
+	view     reconcile.View
+	peer     reconcile.Peer
+	choice   byte // 0 before the first payload
+	list     reader
+	sketch   wrapped
+}
+
+// Receive implements reconcile.Session.
+func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
+	if len(payload) == 0 {
+		return fmt.Errorf("%w: auto: an empty payload", reconcile.ErrPayload)
+	}
+	if s.choice == 0 {
+		if err := s.begin(payload[0], out); err != nil || s.choice == choiceAsk {
+			return err
+		}
+	}
+	if payload[0] != s.choice {
+		return fmt.Errorf("%w: auto: choice %d after %d", reconcile.ErrPayload, payload[0], s.choice)
+	}
+	switch s.choice {
+	case choiceGive:
+		out.Done = true
+	case choiceTake:
+		out.Give, out.Done = append(out.Give, all(s.view)...), true
+	case choiceSketch:
+		return s.sketch.Receive(payload, out)
+	default:
+		return s.listed(payload[1:], out)
+	}
+	return nil
+}
+
+// begin takes the choice, and says what it asks for.
+func (s *initiator) begin(choice byte, out *reconcile.Out) error {
+	s.list = reader{view: s.view, left: listMax}
+	switch s.choice = choice; choice {
+	case choiceGive, choiceTake, choiceList:
+	case choiceAsk:
+		s.list.left = s.view.Count()
+		out.Payloads = append(out.Payloads, list(choiceAsk, all(s.view))...)
+	case choiceSketch:
+		before := len(out.Payloads)
+		s.sketch.Session = s.strategy.sketch.Open(s.view, s.peer, out)
+		wrap(out, before)
+	default:
+		return fmt.Errorf("%w: auto: choice %d is unknown", reconcile.ErrPayload, choice)
+	}
+	return nil
+}
+
+// listMax bounds a list, 8 MiB.
+const listMax = 1 << 20
+
+// listed takes in the responder's ids, or those of ours that it wants.
+func (s *initiator) listed(b []byte, out *reconcile.Out) error {
+	last, err := s.list.read(b)
+	if err != nil || !last {
+		return err
+	}
+	out.Done = true
+	if s.choice == choiceAsk {
+		out.Give = append(out.Give, s.list.ids...)
+		return nil
+	}
+	ours, theirs := s.list.compare()
+	out.Give, out.Want = append(out.Give, ours...), append(out.Want, theirs...)
+	return nil
+}
