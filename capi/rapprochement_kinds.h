@@ -119,7 +119,8 @@ enum {
   RAP_MESSAGE_DATA = 8,
   RAP_MESSAGE_CLOSE = 9,
   RAP_MESSAGE_REFUSE = 10,
-  RAP_MESSAGE_SERVICE = 11
+  RAP_MESSAGE_SERVICE = 11,
+  RAP_MESSAGE_CREDENTIAL = 12 /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
 };
 
 /* RecordKind says what a record means. Kinds above those named here are kept

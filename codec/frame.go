@@ -26,6 +26,8 @@ const (
 	MsgClose   MessageKind = 9
 	MsgRefuse  MessageKind = 10
 	MsgService MessageKind = 11
+	// MsgCredential is answered by nothing: unknown and forbidden look alike.
+	MsgCredential MessageKind = 12
 )
 
 // FrameHead is a frame without its messages.
@@ -152,6 +154,16 @@ type Service struct {
 	Body []byte
 }
 
+// Credential shows a peer the grant of the sender in a space whose readers are its
+// members, so that a member can begin with any other one, not only with the owner.
+// Blind is the sender's name for the space, as in Spaces. Sealed is a batch of that
+// one record, which only who knows the space can read.
+type Credential struct {
+	_      struct{} `cbor:",toarray"`
+	Blind  Blind
+	Sealed []byte
+}
+
 // NewMessage returns an empty message of a kind, nil for an unknown one.
 func NewMessage(kind MessageKind) any {
 	if kind == 0 || kind > MessageKind(len(messageTypes)) {
@@ -168,4 +180,5 @@ var messageTypes = []func() any{
 	func() any { return new(Open) }, func() any { return new(Data) },
 	func() any { return new(Close) }, func() any { return new(Refuse) },
 	func() any { return new(Service) },
+	func() any { return new(Credential) },
 }

@@ -117,6 +117,7 @@ var messageKindNames = []string{
 	9:  "close",
 	10: "refuse",
 	11: "service",
+	12: "credential",
 }
 
 // String is the name of the constant, in lower case.

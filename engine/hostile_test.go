@@ -187,7 +187,7 @@ func (v *villain) batch() []byte {
 // message is a well-formed message that may make no sense.
 func (v *villain) message() (kind codec.MessageKind, fields any) {
 	strategies := []string{"full", "frontier", "riblt", "", "none"}
-	switch kind = codec.MessageKind(1 + v.rng.IntN(11)); kind {
+	switch kind = codec.MessageKind(1 + v.rng.IntN(13)); kind {
 	case codec.MsgHello:
 		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(5)]}
 	case codec.MsgSpaces:
@@ -211,6 +211,8 @@ func (v *villain) message() (kind codec.MessageKind, fields any) {
 		return kind, &codec.Data{Session: v.session(), Payload: v.bytes(200)}
 	case codec.MsgClose:
 		return kind, &codec.Close{Session: v.session(), Outcome: codec.Outcome(v.rng.IntN(15)), Count: v.number()}
+	case codec.MsgCredential:
+		return kind, &codec.Credential{Blind: v.blind(v.space, 1), Sealed: v.bytes(200)}
 	case codec.MsgRefuse:
 		return kind, &codec.Refuse{Kind: codec.MessageKind(v.number() & 0xffff)}
 	}

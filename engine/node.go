@@ -629,6 +629,42 @@ func (n *Node) MayRead(id codec.ID, peer codec.PeerID) bool {
 	return sp != nil && (sp.genesis.Read == codec.ReadAnyone || sp.isMember(peer))
 }
 
+// Credential implements syncer.Host. Who is no reader yet is shown one by nodes
+// that know of no other member: somebody has to begin, and the others need not say
+// to everybody who has learned of the space that they hold it.
+func (n *Node) Credential(id codec.ID, peer codec.PeerID) (codec.ID, []byte) {
+	sp := n.spaces[id]
+	if sp == nil || sp.genesis.Read != codec.ReadMembers || sp.genesis.Owner == n.cfg.Peer ||
+		!sp.isMember(peer) && len(sp.members) > 1 {
+		return codec.ID{}, nil
+	}
+	g, ok := sp.grantFor(n.cfg.Peer)
+	if !ok {
+		return codec.ID{}, nil
+	}
+	at := n.find(sp, sp.short(&g.id), &g.id)
+	if at < 0 {
+		return codec.ID{}, nil // unreachable: controls stay
+	}
+	return g.id, codec.AppendBatch(nil, []*codec.Record{n.store.Load(id, n.refs[at])})
+}
+
+// AdmitCredential implements syncer.Host. Only a grant is one: the peer may not be
+// a reader yet.
+func (n *Node) AdmitCredential(link uint64, peer codec.PeerID, id codec.ID, batch []byte) (got syncer.Admission) {
+	var rec, more codec.Record
+	r := codec.NewBatchReader(id, batch)
+	switch {
+	case !r.Next(&rec) || r.Next(&more) || r.Err() != nil:
+		got.Blame(codec.FaultRecord, errors.New("a credential is one record"))
+	case rec.Kind != codec.KindGrant:
+		got.Blame(codec.FaultRecord, errors.New("a credential is a grant"))
+	default:
+		got = n.Admit(link, peer, id, batch)
+	}
+	return got
+}
+
 // Holds implements syncer.Host.
 func (n *Node) Holds(id codec.ID, short uint64) bool {
 	n.refs = n.store.Find(id, short, n.refs[:0])

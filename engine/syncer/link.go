@@ -27,7 +27,9 @@ type link struct {
 	wakeAt   int64     // when it has something to do next, 0 for never
 	turn     int       // which channel fills the next frame first
 	faults   int
-	closing  bool // it is down, or a HangUp has been asked for
+	closing  bool       // it is down, or a HangUp has been asked for
+	shown    []codec.ID // grants that have been shown to the peer
+	seen     int        // credentials that the peer has shown
 }
 
 // A message is encoded and waits for a frame.
@@ -244,6 +246,7 @@ func (s *Syncer) HangUpPeer(id codec.PeerID, reason string) {
 func (s *Syncer) offer(l *link, ids []codec.ID) {
 	var add []codec.SpaceName
 	for _, id := range ids {
+		s.showCredential(l, id)
 		sp := s.space(id)
 		if sp == nil || l.closing || len(l.channels) >= codec.SpacesPerLinkMax || !s.host.MayRead(id, l.peer.id) {
 			continue

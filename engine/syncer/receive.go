@@ -180,6 +180,8 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 		return decoded(m, func(v *codec.Close) error { s.onClose(l, v); return nil })
 	case codec.MsgService:
 		return s.onService(l, m, false)
+	case codec.MsgCredential:
+		return decoded(m, func(v *codec.Credential) error { return s.onCredential(l, v) })
 	case codec.MsgRefuse:
 		return nil // nothing is sent that needs an answer of a newer kind
 	}

@@ -109,6 +109,11 @@ type Host interface {
 	Tracking() bool
 	// Reached says that a peer is known to hold a record.
 	Reached(space codec.ID, short uint64, peer codec.PeerID)
+	// Credential is a batch of the grant that lets this node read a space, and the
+	// grant's id; nil where there is none, or the peer should not see it.
+	Credential(space codec.ID, peer codec.PeerID) (grant codec.ID, batch []byte)
+	// AdmitCredential admits what a peer shows as its own.
+	AdmitCredential(link uint64, peer codec.PeerID, space codec.ID, batch []byte) Admission
 	// Counters are the node's accounts.
 	Counters() *codec.Counters
 	// PeerUp says that a peer can be spoken to, PeerDown that it no longer can.

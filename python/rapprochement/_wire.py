@@ -205,6 +205,8 @@ class MessageKind(IntEnum):
     CLOSE = 9
     REFUSE = 10
     SERVICE = 11
+    #: MessageKind.CREDENTIAL is answered by nothing: unknown and forbidden look alike.
+    CREDENTIAL = 12
 
 
 class RecordKind(IntEnum):
@@ -1184,13 +1186,13 @@ class Ask(Event):
     body: bytes = b""
     KIND: ClassVar[EventKind] = EventKind.ASK
     _types: ClassVar[tuple[type, ...]] = (_int, _str, _bytes)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("service", "service", cbor.show_text),
         ("body", "body", cbor.show_bytes),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.service, self.body]
 
 
@@ -1663,14 +1665,14 @@ class Answered(Effect):
     error: str = ""
     KIND: ClassVar[EffectKind] = EffectKind.ANSWERED
     _types: ClassVar[tuple[type, ...]] = (_int, _str, _bytes, _str)
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = (
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
         ("req", "req", _str),
         ("service", "service", cbor.show_text),
         ("body", "body", cbor.show_bytes),
         ("error", "error", cbor.show_text),
     )
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return [self.req, self.service, self.body, self.error]
 
 

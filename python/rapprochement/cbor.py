@@ -115,7 +115,7 @@ def decode_timed(
 ) -> list[tuple[int, int, V]]:
     """All of a sequence of [kind, mono, wall, fields]."""
     values = []
-    for item in _sequence(data):
+    for item in sequence(data):
         if type(item) is not list or tuple(map(type, item)) != (int, int, int, list):
             raise FormatError(f"{what}: want [kind, mono, wall, fields]")
         kind, mono, wall, fields = item
@@ -126,7 +126,7 @@ def decode_timed(
 def decode(table: Mapping[int, type[V]], what: str, data: bytes) -> list[V]:
     """All of a sequence of [kind, fields]."""
     values = []
-    for item in _sequence(data):
+    for item in sequence(data):
         if type(item) is not list or tuple(map(type, item)) != (int, list):
             raise FormatError(f"{what}: want [kind, fields]")
         values.append(_class(table, what, item[0])._read(item[1]))
@@ -140,7 +140,7 @@ def _class(table: Mapping[int, type[V]], what: str, kind: int) -> type[V]:
         raise FormatError(f"{what}: kind {kind} is unknown") from None
 
 
-def _sequence(data: bytes) -> list[Any]:
+def sequence(data: bytes) -> list[Any]:
     """The items of a CBOR sequence.
 
     Read as one list without announced length, which is one call instead of one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -208,6 +209,15 @@ class Node:
         """Lets a peer write into a space that this node owns."""
         req = self._request()
         return self._answer(wire.Grant(req, _id(space), member), wire.Stored, req)
+
+    def invite(self, space: SpaceLike, member: bytes) -> bytes:
+        """Grants, and gives what the member needs to begin with any other member: the
+        genesis and its grant, for its `import_space`. Only members may know it."""
+        (id,) = self.grant(space, member).ids
+        genesis, chunks = self._exported(_id(space))
+        records = itertools.chain.from_iterable(map(cbor.sequence, chunks))
+        grant = next(record for record in records if cbor.sha256(record[0]) == id)
+        return _dumps(_SPACE_FORMAT, {"genesis": genesis, "chunks": [cbor2.dumps(grant)]})
 
     def cut(self, space: SpaceLike, member: bytes) -> wire.Stored:
         """Removes a member from a space that this node owns: what it wrote after the last

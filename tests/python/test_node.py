@@ -301,6 +301,19 @@ def test_a_chunk_may_need_a_grant_of_a_later_one(node, other, clock):
         assert third.status().spaces[0].summary == summary
 
 
+def test_an_invited_member_begins_with_any_other(node, other, clock):
+    closed = {"write": rap.WritePolicy.MEMBERS, "read": rap.ReadRule.MEMBERS}
+    club = node.create_space("club", **closed)
+    other.import_space(node.invite(club, other.peer))
+    node.put(club, {"k": b"v"})
+    Wire(clock, node, other).run()
+    other.step(rap.LinkDown(1))  # other does not hear of what follows from the owner
+    with rap.Node(clock=clock) as third:
+        third.import_space(node.invite(club, third.peer))
+        Wire(clock, other, third).run()
+        assert [entry.value for entry in third.get(club, "k").entries] == [b"v"]
+
+
 def test_a_node_moves_in_one_file(tmp_path, node):
     spaces = [node.create_space(name) for name in ("a", "b")]
     for space in spaces:
