@@ -263,7 +263,8 @@ func (b *BatchReader) complete(r *Record, start int) {
 		b.c.refuse("record", start, "header of %d bytes", len(raw))
 		return
 	}
-	if err := r.Header.check(&b.c); err != nil {
+	if field, detail := r.Header.check(); field != "" {
+		b.c.refuse(field, start, "%s", detail)
 		return
 	}
 	if err := r.checkValueCodec(); err != nil {

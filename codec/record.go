@@ -174,28 +174,48 @@ func ParseHeader(data []byte) (Header, error) {
 	if err := c.end(); err != nil {
 		return h, err
 	}
-	return h, h.check(&c)
+	if field, detail := h.check(); field != "" {
+		c.refuse(field, h.offset(field), "%s", detail)
+	}
+	return h, c.failure()
 }
 
 // check holds the rules that tie the fields of a header together.
-func (h *Header) check(c *cursor) error {
+func (h *Header) check() (field, detail string) {
 	switch {
 	case h.Kind == 0:
-		c.refuse("kind", 0, "kind 0 does not exist")
+		return "kind", "kind 0 does not exist"
 	case h.Version == 0:
-		c.refuse("version", 0, "versions start at 1")
+		return "version", "versions start at 1"
 	case h.Codec == CodecNone && (h.ValueLen != 0 || !h.ValueHash.IsZero()):
-		c.refuse("value codec", 0, "codec 0 says there is no value, but length or hash is set")
+		return "value codec", "codec 0 says there is no value, but length or hash is set"
 	case h.Codec != CodecNone && h.ValueHash.IsZero():
-		c.refuse("value hash", 0, "missing for a record with a value")
+		return "value hash", "missing for a record with a value"
 	case h.Kind == KindDelete && h.Codec != CodecNone:
-		c.refuse("value codec", 0, "a delete has no value")
+		return "value codec", "a delete has no value"
 	case (h.Kind == KindPut || h.Kind == KindGrant || h.Kind == KindCut) && h.Codec == CodecNone:
-		c.refuse("value codec", 0, "this kind needs a value")
+		return "value codec", "this kind needs a value"
 	case h.Key.IsControl() != (h.Kind == KindGrant || h.Kind == KindCut) && h.Kind <= KindCut:
-		c.refuse("key", 0, "keys that start with byte 0 are for grants and cuts, and only for them")
+		return "key", "keys that start with byte 0 are for grants and cuts, and only for them"
 	}
-	return c.failure()
+	return "", ""
+}
+
+// offset is where a field that check names starts in the encoded header.
+func (h *Header) offset(field string) int {
+	codec := h.keyOffset() + len(h.Key)
+	switch field {
+	case "kind":
+		return 2
+	case "version":
+		return 3 + shortestWidth(uint64(h.Kind)) + 2*34
+	case "key":
+		return h.keyOffset()
+	case "value codec":
+		return codec
+	default: // value hash
+		return codec + 2 + shortestWidth(h.Codec) + shortestWidth(h.ValueLen)
+	}
 }
 
 func (c *cursor) optionalID(field string) (id ID) {

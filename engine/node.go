@@ -452,8 +452,13 @@ func (n *Node) handleNetwork(ev codec.Event) error {
 	case *codec.LeaveSpace:
 		return n.leaveSpace(ev)
 	case *codec.AddPeer:
-		if ev.Peer == n.cfg.Peer || len(ev.Address) > codec.TextMax || ev.IntervalNs > 1<<55 {
-			return fmt.Errorf("%w: add peer %s", ErrArgument, ev.Peer.Short())
+		switch {
+		case ev.Peer == n.cfg.Peer:
+			return fmt.Errorf("%w: the peer is this node itself", ErrArgument)
+		case len(ev.Address) > codec.TextMax:
+			return fmt.Errorf("%w: an address of %d bytes, at most %d are allowed", ErrArgument, len(ev.Address), codec.TextMax)
+		case ev.IntervalNs > 1<<55:
+			return fmt.Errorf("%w: interval of %d ns, at most 2^55", ErrArgument, ev.IntervalNs)
 		}
 		n.sync.AddPeer(ev.Peer, ev.Address, ev.IntervalNs)
 		return n.done(ev.Req, true, ev.Peer)
@@ -494,8 +499,11 @@ func (n *Node) done(req uint64, known bool, peer codec.PeerID) error {
 }
 
 func (n *Node) linkUp(ev *codec.LinkUp) error {
-	if ev.Peer == n.cfg.Peer || ev.Link == 0 || ev.Link == importLink {
-		return fmt.Errorf("%w: link %d to peer %s", ErrArgument, ev.Link, ev.Peer.Short())
+	switch {
+	case ev.Peer == n.cfg.Peer:
+		return fmt.Errorf("%w: the peer is this node itself", ErrArgument)
+	case ev.Link == 0 || ev.Link == importLink:
+		return fmt.Errorf("%w: link number %d, want 1 to 2^64 - 2", ErrArgument, ev.Link)
 	}
 	if err := sign.CheckKey(ev.Peer[:]); err != nil {
 		return fmt.Errorf("%w: peer: %v", ErrArgument, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/intersubjective/rapprochement/codec"
@@ -61,6 +62,18 @@ func TestRefusedEvents(t *testing.T) {
 		&codec.SyncNow{Space: codec.ID{1}}, &codec.SyncNow{Space: space, Strategy: "none"},
 		&codec.Frame{Link: 9}, &codec.LinkDown{Link: 9}, &codec.LinkUp{Peer: other.peer, Link: 1}, &codec.LinkUp{Peer: other.peer},
 		&codec.LinkUp{Peer: self.peer, Link: 3}, &codec.LinkUp{Peer: codec.PeerID{1}, Link: 3}, nil,
+	}
+	for want, ev := range map[string]codec.Event{
+		"the empty key is a prefix":       &codec.Put{Space: space, Entries: []codec.PutEntry{{Codec: codec.CodecRaw}}},
+		"an address of 1025 bytes":        &codec.AddPeer{Peer: other.peer, Address: string(make([]byte, codec.TextMax+1))},
+		"the peer is this node itself":    &codec.AddPeer{Peer: self.peer},
+		"interval of 1152921504606846976": &codec.AddPeer{Peer: other.peer, IntervalNs: 1 << 60},
+		"link number 0":                   &codec.LinkUp{Peer: other.peer},
+	} {
+		if err := refuse(t, n, ev); !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+		bad = append(bad, ev)
 	}
 	before := n.state()
 	for i, ev := range bad {

@@ -215,6 +215,9 @@ func (n *Node) write(sp *space, req, replicas uint64, headers []codec.Header, va
 
 // checkDraft finds what would be wrong with a record before it has a version.
 func checkDraft(sp *space, author codec.PeerID, h codec.Header, value []byte) error {
+	if len(h.Key) == 0 {
+		return fmt.Errorf("%w: the empty key is a prefix, not the name of a register", ErrArgument)
+	}
 	h.Space, h.Author, h.Version = sp.id, author, 1
 	_, err := codec.NewRecord(h, value)
 	return err
