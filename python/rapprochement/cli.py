@@ -297,6 +297,8 @@ def _say(text: str) -> None:
 def _perform(scenario: Scenario, options: argparse.Namespace) -> int:
     """Runs, prints, saves, and runs again if asked to."""
     _writable(options.columns)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
     until = scenarios.seconds(options.until) if options.until else None
     with World(scenario) as world:
         began, stopped = _user_seconds(), False
@@ -451,7 +453,6 @@ def _save(world: World, result: Result, options: argparse.Namespace) -> None:
     if options.columns is not None:
         paths += _save_columns({name: world.columns(name) for name in TABLES}, options.columns)
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
         paths += [options.out / "result.json", options.out / "scenario.toml"]
         paths[-2].write_text(_json(result.as_dict()) + "\n", encoding="utf-8")
         paths[-1].write_text(world.scenario.text, encoding="utf-8")

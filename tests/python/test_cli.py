@@ -64,6 +64,13 @@ def test_bad_input_says_what_to_do(arguments, says, capsys):
     assert says in capsys.readouterr().err
 
 
+def test_where_nothing_can_be_written_nothing_runs(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["run", "first", "--out", str(tmp_path / "file" / "out")]) == cli.BAD_INPUT
+    said = capsys.readouterr()
+    assert "file" in said.err and said.out == ""
+
+
 def test_a_scenario_that_is_no_toml(tmp_path, capsys):
     path = tmp_path / "bad.toml"
     path.write_text("nodes = \n")
