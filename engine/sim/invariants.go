@@ -132,6 +132,9 @@ func (w *World) Violations() []string {
 	if w.framed > 0 {
 		say("slander: %d honest authors said to equivocate", w.framed)
 	}
+	if w.unkept > 0 {
+		say("lost: %d records were acknowledged and not stored", w.unkept)
+	}
 	if w.ready && w.Equal() {
 		if lost := w.lost(); len(lost) > 0 {
 			say("lost: %d of %d acknowledged records, the first %s", len(lost), len(w.acks), lost[0].describe(w))
@@ -163,6 +166,8 @@ func (w *World) acknowledge(n *simNode, ef *codec.Stored) {
 	for i := range ef.IDs {
 		if rec := w.find(n, &ef.IDs[i]); rec != nil {
 			w.acks = append(w.acks, ack{rec.ID, w.records[recordName(&rec.ID)], n.index, rec.Version, rec.Key})
+		} else if w.keepsAll { // else the same put may have superseded it
+			w.unkept++
 		}
 	}
 }

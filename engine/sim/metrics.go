@@ -27,10 +27,11 @@ type metrics struct {
 	equivocations uint64 // seen by honest nodes
 	framed        uint64 // of them, of honest authors
 	acks          []ack
-	losses        int   // stores that were lost or torn
-	readyAt       int64 // when the last action happened
-	changedAt     int64 // when a node last admitted a record
-	convergedAt   int64 // −1 while it has not
+	unkept        uint64 // acknowledged records that their own node did not hold
+	losses        int    // stores that were lost or torn
+	readyAt       int64  // when the last action happened
+	changedAt     int64  // when a node last admitted a record
+	convergedAt   int64  // −1 while it has not
 	held          uint64
 	size          int64 // bytes of all records
 
@@ -46,7 +47,7 @@ type metrics struct {
 	}
 	sessions struct {
 		began, elapsed           []int64
-		outcome                  []uint32
+		outcome, node, strategy  []uint32 // strategy: its place in engine.StrategyNames
 		rounds, bytes, exchanged []uint64
 	}
 	series struct {
@@ -108,10 +109,12 @@ func (o *observer) Admitted(rec *codec.Record, link uint64) {
 
 func recordName(id *codec.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 
-func (w *World) session(ef *codec.SyncEnded) {
+func (w *World) session(n *simNode, ef *codec.SyncEnded) {
 	s := &w.sessions
 	s.began = append(s.began, w.now-ef.ElapsedNs)
 	s.elapsed = append(s.elapsed, ef.ElapsedNs)
+	s.node = append(s.node, n.index)
+	s.strategy = append(s.strategy, uint32(slices.Index(w.strategies, ef.Strategy)))
 	s.outcome = append(s.outcome, uint32(ef.Outcome))
 	s.rounds = append(s.rounds, ef.Rounds)
 	s.bytes = append(s.bytes, ef.BytesIn+ef.BytesOut)
@@ -288,7 +291,7 @@ func (w *World) Columns(table string) ([]Column, error) {
 		return []Column{{"record", l.record}, {"node", l.node}, {"latency_ns", l.ns}}, nil
 	case "sessions":
 		s := &w.sessions
-		return []Column{{"began_ns", s.began}, {"elapsed_ns", s.elapsed}, {"outcome", s.outcome}, {"rounds", s.rounds},
+		return []Column{{"began_ns", s.began}, {"elapsed_ns", s.elapsed}, {"outcome", s.outcome}, {"node", s.node}, {"strategy", s.strategy}, {"rounds", s.rounds},
 			{"bytes", s.bytes}, {"records", s.exchanged}}, nil
 	case "nodes":
 		return w.nodeColumns(), nil

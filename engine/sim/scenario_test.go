@@ -30,6 +30,15 @@ func TestScenarioErrorsNameLineAndField(t *testing.T) {
 		{"nodes = 2\n[links]\nlatency = \"matrix\"", 2, "links.matrix", "file"},
 		{"nodes = 2\n[topology]\nkind = \"pairs\"\npairs = [[0,2]]", 4, "topology.pairs", "pair 0"},
 		{"nodes = \"two\"", 1, "", ""},
+		{"nodes = 2\n[[fault]]\nkind = \"lie\"", 2, "fault.0.nodes", "needs nodes or count"},
+		{"nodes = 2\n[[fault]]\nkind = \"lie\"\nnodes = [1]\nshare = 2.0", 5, "fault.0.share", "outside"},
+		{"nodes = 2\n[[fault]]\nkind = \"flood\"\ncount = 1\nevery = \"1us\"", 5, "fault.0.every", "outside"},
+		{"nodes = 2\n[[fault]]\nkind = \"flood\"\ncount = 1\nbytes = 200000", 5, "fault.0.bytes", "outside"},
+		{"nodes = 2\n[[fault]]\nkind = \"gossip\"\ncount = 1", 3, "fault.0.kind", "equivocate"},
+		{"nodes = 2\n[keep]\nnodes = [2]", 3, "keep.nodes", "outside"},
+		{"nodes = 2\n[keep]\nnodes = []", 3, "keep.nodes", "no node"},
+		{"nodes = 2\n[keep]\nfaults = [0]", 3, "keep.faults", "outside"},
+		{"nodes = 2\n[expect]\nwithin = 3", 3, "expect.within", "unit"},
 		{strings.Repeat("#", ScenarioBytesMax+1), 0, "", "allowed"},
 	} {
 		_, err := ParseScenario(c.text)

@@ -14,24 +14,25 @@ import (
 
 // A World runs a plan. It is used by one goroutine at a time, but for Cancel.
 type World struct {
-	plan     *Plan
-	stores   Stores
-	shared   *engine.Shared
-	queue    kernel.Queue
-	net      *links.Net
-	nodes    []*simNode
-	links    []simLink
-	floods   []flood
-	salt     codec.Salt // of the space
-	keepsAll bool       // the space keeps every version
-	frames   slab
-	now      int64
-	ready    bool // every action of the plan has happened
-	over     bool // the run has converged, or its time is up
-	events   uint64
-	byPeer   map[codec.PeerID]uint32
-	scratch  []links.Delivery
-	cancel   atomic.Bool
+	plan       *Plan
+	stores     Stores
+	shared     *engine.Shared
+	queue      kernel.Queue
+	net        *links.Net
+	nodes      []*simNode
+	links      []simLink
+	floods     []flood
+	salt       codec.Salt // of the space
+	strategies []string   // all that there are
+	keepsAll   bool       // the space keeps every version
+	frames     slab
+	now        int64
+	ready      bool // every action of the plan has happened
+	over       bool // the run has converged, or its time is up
+	events     uint64
+	byPeer     map[codec.PeerID]uint32
+	scratch    []links.Delivery
+	cancel     atomic.Bool
 	metrics
 }
 
@@ -90,7 +91,7 @@ func NewWorld(p *Plan, stores Stores) (*World, error) {
 	}
 	w := &World{
 		plan: p, stores: stores, net: net, byPeer: map[codec.PeerID]uint32{},
-		shared: engine.NewShared(sharedSignatures, sharedExpansions), metrics: newMetrics(),
+		shared: engine.NewShared(sharedSignatures, sharedExpansions), metrics: newMetrics(), strategies: engine.StrategyNames(),
 	}
 	g, err := codec.ParseGenesis(p.Genesis)
 	if err != nil {
@@ -206,7 +207,7 @@ func (w *World) effect(n *simNode, ef codec.Effect) {
 			w.queue.SetWake(n.index, max(ef.Mono-n.mono, w.now))
 		}
 	case *codec.SyncEnded:
-		w.session(ef)
+		w.session(n, ef)
 	case *codec.HangUp:
 		// Not at once: the effects of this step are still being carried out, and
 		// a link that goes down steps both its ends.

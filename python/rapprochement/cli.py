@@ -560,6 +560,7 @@ def _scenarios(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     import pandas as pd
 
+    from .shrink import replay
     from .sweep import CACHE, sweep
 
     vary = dict(_values(text) for text in options.vary)
@@ -575,12 +576,14 @@ def _sweep(options: argparse.Namespace) -> int:
         table.to_csv(options.csv, index=False)
         _say(f"written: {options.csv}")
     _print_sweep(table, ["scenario", *vary])
-    failed = table[~table["converged"] | (table["violations"] != "")]
-    for _, row in failed.iterrows():
-        changed = "".join(f" --set '{name}={row[name]}'" for name in vary)
-        _say(row["violations"] or "not converged")
-        _say(f"rapprochement check {row['scenario']} --run --seed {row['seed']}{changed}")
-    return NOT_CONVERGED if len(failed) else CONVERGED
+    failed = 0
+    for name, runs in zip(options.scenario, tables):
+        for _, row in runs[~runs["converged"] | (runs["violations"] != "")].iterrows():
+            failed += 1
+            varied = [f"{field}={row[field]}" for field in vary]
+            _say(row["violations"] or "not converged")
+            _say(replay(name, int(row["seed"]), [*options.changes, *varied]))
+    return NOT_CONVERGED if failed else CONVERGED
 
 
 def _range(text: str) -> range:

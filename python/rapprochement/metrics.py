@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from . import cbor
+from ._tool import ask
 from ._wire import Counters, FaultKind, Outcome, WorldResult
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def _shown(value: object) -> str:
 
 
 def to_frame(columns: dict[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
-    """A data frame of columns of equal length, with names for outcomes of sessions
-    and kinds of faults."""
+    """A data frame of columns of equal length, with names for outcomes and
+    strategies of sessions and kinds of faults."""
     import pandas as pd
 
     frame: pd.DataFrame = pd.DataFrame(columns)
@@ -145,4 +146,7 @@ def to_frame(columns: dict[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
         if column in frame:
             names = {int(n): n.name.lower() for n in numbers}
             frame[column] = frame[column].map(names).astype("category")
+    if "strategy" in frame:
+        known = dict(enumerate(ask({"op": "strategies"})["strategies"]))
+        frame["strategy"] = frame["strategy"].map(known).astype("category")
     return frame

@@ -226,8 +226,8 @@ class World:
           sessions, rounds, verified; a row per node
         - ``latencies``: record, node, latency_ns; a row per record and node, if the
           scenario measures them
-        - ``sessions``: began_ns, elapsed_ns, outcome, rounds, bytes, records; a row per
-          session that ended
+        - ``sessions``: began_ns, elapsed_ns, outcome, node, strategy, rounds, bytes, records;
+          a row per session that ended; node opened it
         - ``faults``: kind, reporter, accused, count; a row for each kind that a node
           reported of a peer
         - ``adversaries``: node, frames_out, bytes_out, altered, added, cost_ns,
@@ -242,7 +242,8 @@ class World:
         return self._handle.columns(name.encode())
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table as a data frame: `columns`, with names for the outcomes of sessions.
+        """A table as a data frame: `columns`, with names for outcomes and strategies of sessions and
+        kinds of faults.
         Only for tables whose columns have one dimension."""
         return to_frame(self.columns(name))
 

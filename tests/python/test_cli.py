@@ -236,4 +236,6 @@ def test_the_command_prints_medians_and_names_what_failed(tmp_path, capsys):
     assert cli.main([*arguments, "--csv", str(tmp_path / "runs.csv")]) == cli.CONVERGED
     assert len(pd.read_csv(tmp_path / "runs.csv")) == 2
     assert cli.main([*arguments, "--set", "duration=2s"]) == cli.NOT_CONVERGED
-    assert "not converged: rapprochement run first --seed 2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "unfinished: " in said
+    assert "rapprochement check first --run --seed 2 --set duration=2s" in said

@@ -59,10 +59,47 @@ def test_a_different_seed_is_a_different_run():
     assert audits[0] != audits[1]
 
 
+PARTS = """
+nodes = 6
+duration = "30s"
+[topology]
+kind = "line"
+[[workload]]
+count = 3
+every = "200ms"
+[[fault]]
+kind = "leave"
+at = "300ms"
+nodes = [3]
+[keep]
+nodes = [0, 1, 3, 4, 5]
+writes = [0, 3, 14, 16]
+"""
+
+
+def test_worlds_that_fall_apart_and_worlds_of_which_a_part_is_left_out():
+    scenario = rap.Scenario.parse(PARTS)
+    with rap.World(scenario) as world, Driver(scenario) as driver:
+        driver.run()
+        result = world.run(progress=False)
+        assert result.converged and result.nodes == 5 and result.records == 4
+        assert world.violations() == []
+        assert (driver.audit(), driver.now / 1e9) == (result.audit, result.now)
+        assert list(world.columns("nodes")["up"]) == [1, 1, 0, 0, 1, 1]
+
+
 STORE_FAULT = """
 nodes = 2
 [[fault]]
 kind = "store"
+at = "1s"
+nodes = [1]
+"""
+
+LIAR = """
+nodes = 2
+[[fault]]
+kind = "lie"
 at = "1s"
 nodes = [1]
 """
@@ -80,7 +117,8 @@ store = "torn"
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(STORE_FAULT, "store fail"), (TORN, "only of durable nodes")]
+    ("text", "message"),
+    [(STORE_FAULT, "store fail"), (TORN, "only of durable nodes"), (LIAR, "has no adversaries")],
 )
 def test_what_the_driver_cannot_follow_is_said_before_the_run(text, message):
     with pytest.raises(UnsupportedError, match=message):

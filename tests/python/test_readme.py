@@ -104,6 +104,8 @@ SECTIONS = {
     "Workload": "## `[[workload]]`",
     "Fault": "## `[[fault]]`",
     "Measure": "## `[measure]`",
+    "Expect": "## `[expect]`",
+    "Keep": "## `[keep]`",
 }
 
 
