@@ -8,6 +8,7 @@ import (
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/presence"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
+	"github.com/intersubjective/rapprochement/engine/reconcile/auto"
 	"github.com/intersubjective/rapprochement/engine/reconcile/bloom"
 	"github.com/intersubjective/rapprochement/engine/reconcile/frontier"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
@@ -120,6 +121,7 @@ func StrategyNames() []string {
 // allStrategies are those that a node can run, one a line.
 var allStrategies = []reconcile.Strategy{
 	riblt.Strategy{},
+	auto.New(riblt.Strategy{}, 20, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
 	rbsr.Strategy{},
 	rbsr.Compatible{},
 	prolly.Strategy{},

@@ -1,12 +1,18 @@
 // Package auto picks a strategy for each session from what both sides know when
-// it begins: how much they hold.
+// it begins, and again from what the first payload has told:
 //
 //	one side holds nothing             the other gives everything, nothing is compared
 //	one side holds far less            the smaller side lists its short ids, 8 bytes each
 //	otherwise                          a sketch, whose cost follows the difference
+//	  and all that differs is recent   the responder lists what is recent, 5 bytes each
 //
-// The responder picks, as it is the first to know both counts. Its first payload
-// begins with the choice, every other one continues it.
+// The responder picks, as it is the first to know both counts. With the first
+// payload of the sketch it sends a ladder: fingerprints of all that is older than
+// its newest 16, 32, 64, … records. Where the sketch needs more cells than the
+// recent records, down to a step below which both sides are equal, would take as
+// a list, the initiator asks for the list.
+//
+// The first byte of every payload says which part of it this is.
 package auto
 
 import (
@@ -23,14 +29,20 @@ type Strategy struct {
 	sketch reconcile.Strategy
 	// perDifference is what the sketch takes for a difference, in bytes.
 	perDifference uint64
+	order         func(reconcile.View) Order
 }
 
 // New returns the strategy that uses a sketch where listing is dearer.
 // perDifference is what the sketch takes for one difference, in bytes, when
-// there are many.
-func New(sketch reconcile.Strategy, perDifference int) Strategy {
-	return Strategy{sketch, uint64(perDifference)}
+// there are many; its sessions should be Estimators. order gives a view's
+// records by time.
+func New(sketch reconcile.Strategy, perDifference int, order func(reconcile.View) Order) Strategy {
+	return Strategy{sketch, uint64(perDifference), order}
 }
+
+// An Estimator is a session that can say how many differences it has yet to
+// find, more or less.
+type Estimator interface{ Remaining() int }
 
 // A choice is the first byte of every payload.
 const (
@@ -38,7 +50,9 @@ const (
 	choiceTake   = 2 // the responder holds nothing: the initiator gives all
 	choiceList   = 3 // the responder lists its ids
 	choiceAsk    = 4 // the initiator is to list its ids, and gets the list of those wanted
-	choiceSketch = 5
+	choiceSketch = 5 // the sketch's; the responder's first one begins with the ladder
+	choiceRecent = 6 // the list of what is recent, or the question for it
+	choiceWanted = 7 // which of that list are wanted
 )
 
 // Name implements reconcile.Strategy.
@@ -82,10 +96,42 @@ func (s Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcil
 		out.Payloads = [][]byte{{choice}}
 		return &reader{view: view, left: peer.Count}
 	}
-	inner := &wrapped{}
-	inner.Session = s.sketch.Accept(view, peer, out)
-	wrap(out, 0)
-	return inner
+	r := &responder{view: view, order: s.order(view)}
+	r.ladder = climb(r.order)
+	if len(r.ladder) > 0 {
+		// The counts tell the sketch to begin with enough cells for their
+		// difference. The ladder may show that a list takes less.
+		peer.Count = view.Count()
+	}
+	r.sketch.Session = s.sketch.Accept(view, peer, out)
+	wrap(out, 0, appendLadder(nil, r.ladder))
+	return r
+}
+
+// A responder runs the sketch's session, until it is asked for a list instead.
+type responder struct {
+	view   reconcile.View
+	order  Order
+	ladder []step
+	sketch wrapped
+	listed []uint64 // short ids of what was listed, in the list's order; nil before
+	wanted int      // how many of them have been answered
+}
+
+// Receive implements reconcile.Session.
+func (r *responder) Receive(payload []byte, out *reconcile.Out) error {
+	switch {
+	case len(payload) == 2 && payload[0] == choiceRecent && r.listed == nil && int(payload[1]) < len(r.ladder):
+		at := r.ladder[payload[1]]
+		r.listed = recent(r.view, r.order, at.since)
+		out.Payloads = append(out.Payloads, listTags(at.print, r.listed)...)
+		return nil
+	case len(payload) > 1 && payload[0] == choiceWanted && r.wanted < len(r.listed):
+		return r.give(payload[1:], out)
+	case r.listed == nil:
+		return r.sketch.Receive(payload, out)
+	}
+	return fmt.Errorf("%w: auto: a payload of kind %d and %d bytes, a list of %d", reconcile.ErrPayload, payload[:min(1, len(payload))], len(payload), len(r.listed))
 }
 
 // Open implements reconcile.Strategy. It waits for the responder's choice.
@@ -204,14 +250,17 @@ func (w *wrapped) Receive(payload []byte, out *reconcile.Out) error {
 	}
 	before := len(out.Payloads)
 	err := w.Session.Receive(payload[1:], out)
-	wrap(out, before)
+	wrap(out, before, nil)
 	return err
 }
 
-// wrap puts the choice before the payloads from a place on.
-func wrap(out *reconcile.Out, from int) {
+// wrap puts the choice before the payloads from a place on, and the ladder, if
+// there is one, into the first of them.
+func wrap(out *reconcile.Out, from int, ladder []byte) {
 	for i := from; i < len(out.Payloads); i++ {
-		out.Payloads[i] = append([]byte{choiceSketch}, out.Payloads[i]...)
+		b := append([]byte{choiceSketch}, ladder...)
+		out.Payloads[i] = append(b, out.Payloads[i]...)
+		ladder = nil
 	}
 }
 
@@ -223,19 +272,26 @@ type initiator struct {
 	choice   byte // 0 before the first payload
 	list     reader
 	sketch   wrapped
+	order    Order
+	recent   tags // while its list comes
+	equal    int  // the lowest step of the ladder below which the sides agree, −1 for none
+	ladder   []step
 }
 
 // Receive implements reconcile.Session.
-func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
+func (s *initiator) Receive(payload []byte, out *reconcile.Out) (err error) {
 	if len(payload) == 0 {
 		return fmt.Errorf("%w: auto: an empty payload", reconcile.ErrPayload)
 	}
 	if s.choice == 0 {
-		if err := s.begin(payload[0], out); err != nil || s.choice == choiceAsk {
+		if payload, err = s.begin(payload, out); err != nil || s.choice == choiceAsk {
 			return err
 		}
 	}
 	if payload[0] != s.choice {
+		if s.choice == choiceRecent && payload[0] == choiceSketch {
+			return nil // it was under way when the list was asked for
+		}
 		return fmt.Errorf("%w: auto: choice %d after %d", reconcile.ErrPayload, payload[0], s.choice)
 	}
 	switch s.choice {
@@ -244,28 +300,54 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 	case choiceTake:
 		out.Give, out.Done = append(out.Give, all(s.view)...), true
 	case choiceSketch:
-		return s.sketch.Receive(payload, out)
+		return s.sketched(payload, out)
+	case choiceRecent:
+		return s.listedRecent(payload[1:], out)
 	default:
 		return s.listed(payload[1:], out)
 	}
 	return nil
 }
 
-// begin takes the choice, and says what it asks for.
-func (s *initiator) begin(choice byte, out *reconcile.Out) error {
-	s.list = reader{view: s.view, left: listMax}
-	switch s.choice = choice; choice {
+// begin takes the choice, and says what it asks for. It returns the payload as
+// all later ones are.
+func (s *initiator) begin(payload []byte, out *reconcile.Out) ([]byte, error) {
+	s.list, s.equal = reader{view: s.view, left: listMax}, -1
+	switch s.choice = payload[0]; s.choice {
 	case choiceGive, choiceTake, choiceList:
 	case choiceAsk:
 		s.list.left = s.view.Count()
 		out.Payloads = append(out.Payloads, list(choiceAsk, all(s.view))...)
 	case choiceSketch:
+		var err error
+		if s.ladder, payload, err = readLadder(payload[1:]); err != nil {
+			return nil, err
+		}
+		payload = append([]byte{choiceSketch}, payload...)
+		s.order = s.strategy.order(s.view)
+		s.equal = agree(s.order, s.ladder)
 		before := len(out.Payloads)
 		s.sketch.Session = s.strategy.sketch.Open(s.view, s.peer, out)
-		wrap(out, before)
+		wrap(out, before, nil)
 	default:
-		return fmt.Errorf("%w: auto: choice %d is unknown", reconcile.ErrPayload, choice)
+		return nil, fmt.Errorf("%w: auto: choice %d is unknown", reconcile.ErrPayload, s.choice)
 	}
+	return payload, nil
+}
+
+// sketched lets the sketch take its payload. Where it asks for more than a list
+// would take, the list is asked for.
+func (s *initiator) sketched(payload []byte, out *reconcile.Out) error {
+	before := len(out.Payloads)
+	if err := s.sketch.Receive(payload, out); err != nil || s.equal < 0 || out.Done || out.Fallback || len(out.Payloads) == before {
+		return err
+	}
+	e, estimates := s.sketch.Session.(Estimator)
+	if !estimates || listBytes(s.ladder[s.equal].count) >= e.Remaining()*int(s.strategy.perDifference) {
+		return nil
+	}
+	out.Payloads = append(out.Payloads[:before], []byte{choiceRecent, byte(s.equal)})
+	s.choice = choiceRecent
 	return nil
 }
 

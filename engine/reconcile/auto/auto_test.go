@@ -1,15 +1,48 @@
 package auto
 
 import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
 	"github.com/intersubjective/rapprochement/engine/reconcile/reconciletest"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
 )
 
-var strategy = New(riblt.Strategy{}, 20)
+var strategy = New(riblt.Strategy{}, 20, byTime)
+
+// byTime orders a view's records by walking all of them.
+func byTime(view reconcile.View) Order {
+	var o walk
+	view.Items(func(item *reconcile.Item) bool {
+		o = append(o, *item)
+		return true
+	})
+	slices.SortFunc(o, func(a, b reconcile.Item) int { return cmp.Or(cmp.Compare(a.Time, b.Time), a.ID.Compare(b.ID)) })
+	return o
+}
+
+type walk []reconcile.Item
+
+func (w walk) Len() int            { return len(w) }
+func (w walk) Newest(n int) uint64 { return uint64(w[len(w)-n].Time) }
+
+func (w walk) Before(time uint64) (count int, sum uint64) {
+	for count < len(w) && uint64(w[count].Time) < time {
+		sum += w[count].Short * 0x9e3779b97f4a7c15
+		count++
+	}
+	return count, sum ^ sum>>31
+}
+
+func (w walk) Since(time uint64, fn func(id *codec.ID) bool) {
+	for count, _ := w.Before(time); count < len(w) && fn(&w[count].ID); count++ {
+	}
+}
 
 func TestConformance(t *testing.T) { reconciletest.Run(t, strategy, full.Strategy{}) }
 
@@ -59,7 +92,7 @@ func TestNoEndlessLists(t *testing.T) {
 
 // Longer lists go in several payloads.
 func TestLongLists(t *testing.T) {
-	st := New(riblt.Strategy{}, 1<<20)
+	st := New(riblt.Strategy{}, 1<<20, byTime)
 	for _, shape := range [][3]int{{9000, 1000, 20}, {20, 1000, 9000}} {
 		a := reconciletest.NewSet(st, records(0, shape[0]+shape[1])...)
 		b := reconciletest.NewSet(st, records(shape[0], shape[0]+shape[1]+shape[2])...)
@@ -68,11 +101,68 @@ func TestLongLists(t *testing.T) {
 			t.Errorf("%v: %+v, %v", shape, cost, err)
 		}
 	}
-	long := New(riblt.Strategy{}, 1<<20)
+	long := New(riblt.Strategy{}, 1<<20, byTime)
 	a, b := reconciletest.NewSet(long, records(0, 10_000)...), reconciletest.NewSet(long, records(10_000, 15_000)...)
 	if cost, err := reconciletest.Session(long, a, b, func() {}); err != nil || !a.Equal(b) || cost.Payloads != 2 {
 		t.Errorf("%+v, %v", cost, err)
 	}
 }
 
-var _ reconcile.Strategy = Strategy{}
+// The newest records cost their list, not their sketch, and older differences are
+// not missed for it.
+func TestRecentDifferencesAreListed(t *testing.T) {
+	for _, c := range []struct {
+		left, both, right, old int // old ones are missing on the left, besides
+		most                   int
+	}{
+		{400, 8000, 400, 0, 800*5 + 1200},
+		{400, 8000, 0, 0, 2200},
+		{0, 8000, 400, 0, 400*5 + 1200},
+		{400, 8000, 400, 3, 25_000},
+		{5, 8000, 5, 0, 700},
+	} {
+		base := records(0, c.both)
+		left, right := slices.Clone(base[c.old:]), slices.Clone(base)
+		for i := range c.left {
+			left = append(left, reconciletest.NewRecord(uint64(c.both+2*i)))
+		}
+		for i := range c.right {
+			right = append(right, reconciletest.NewRecord(uint64(c.both+2*i+1)))
+		}
+		a, b := reconciletest.NewSet(strategy, left...), reconciletest.NewSet(strategy, right...)
+		cost, err := reconciletest.Session(strategy, a, b, func() {})
+		t.Logf("%+v: %+v", c, cost)
+		if err != nil || !a.Equal(b) || cost.Bytes > c.most || cost.Given+cost.Wanted != c.left+c.right+c.old {
+			t.Errorf("%+v: %+v, %v, equal: %t", c, cost, err, a.Equal(b))
+		}
+	}
+}
+
+func TestLadder(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for range 200 {
+		var w walk
+		at := codec.HLC(r.Uint64() >> 2)
+		for range r.IntN(3000) {
+			at += codec.HLC(r.IntN(1 << 18))
+			w = append(w, reconcile.Item{Time: at, Short: r.Uint64()})
+		}
+		ladder := climb(w)
+		got, rest, err := readLadder(append(appendLadder(nil, ladder), 7, 8))
+		if err != nil || !slices.Equal(got, ladder) || !slices.Equal(rest, []byte{7, 8}) {
+			t.Fatalf("%v: %v, %v, %v", ladder, got, rest, err)
+		}
+		if len(ladder) > 0 && agree(w, ladder) != 0 {
+			t.Fatal("a set does not agree with itself")
+		}
+	}
+	same := make(walk, 1000) // all of one time
+	if got := climb(same); len(got) != 0 {
+		t.Errorf("a ladder of %v for records of one time", got)
+	}
+	for _, bad := range [][]byte{nil, {stepsMax + 1}, {1}, {1, 1}, {1, 1, 1, 0, 0, 0}, {1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2, 1, 0, 0, 0, 0}} {
+		if _, _, err := readLadder(bad); err == nil {
+			t.Errorf("%v is a ladder", bad)
+		}
+	}
+}

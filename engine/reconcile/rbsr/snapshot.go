@@ -221,3 +221,23 @@ func (s *Snapshot) massBefore(c *cursor) mass {
 	}
 	return all.minus(massOfRun(&s.salt, c.leaf.entries[c.at:m*stride]))
 }
+
+// Newest is the time of the n-th entry from the end, 1 ≤ n ≤ Len.
+func (s *Snapshot) Newest(n int) uint64 {
+	at := s.seek(s.hi - n)
+	return at.entry().Time
+}
+
+// Before counts the entries with times below a bound, and gives a fingerprint of
+// them, which two honest sets share if they are equal there.
+func (s *Snapshot) Before(time uint64) (count int, fingerprint uint64) {
+	part := s.Between(0, time)
+	from, to := s.seek(part.lo), s.seek(part.hi)
+	m := s.massBetween(&from, &to)
+	return part.Len(), checkOf(m.short ^ checkOf(m.check+uint64(part.Len())))
+}
+
+// Since calls fn for the entries from a time on, in order.
+func (s *Snapshot) Since(time uint64, fn func(id *codec.ID) bool) {
+	s.Between(time, Infinity).Each(func(e *Entry) bool { return fn(&e.ID) })
+}
