@@ -27,13 +27,14 @@ type warmSet struct {
 	strategy       reconcile.Strategy
 	salt           codec.Salt
 	items          []reconcile.Item
-	held           map[uint64]struct{} // by short id
+	held           map[uint64]struct{} // by short id, those that were there from the start
+	added          map[uint64]struct{} // the others: what is new is in the cache, as in a node
 	kept           reconcile.Kept
 	pinned         reconcile.Pinned
 }
 
 func newWarmSet(st reconcile.Strategy, items []reconcile.Item) *warmSet {
-	s := &warmSet{strategy: st, salt: codec.Salt{1, 2, 3}, items: items, held: make(map[uint64]struct{}, len(items))}
+	s := &warmSet{strategy: st, salt: codec.Salt{1, 2, 3}, items: items, held: make(map[uint64]struct{}, len(items)), added: map[uint64]struct{}{}}
 	for i := range items {
 		s.held[items[i].Short] = struct{}{}
 	}
@@ -44,16 +45,16 @@ func newWarmSet(st reconcile.Strategy, items []reconcile.Item) *warmSet {
 func (s *warmSet) add(items []reconcile.Item) {
 	s.items = append(s.items, items...)
 	for i := range items {
-		s.held[items[i].Short] = struct{}{}
+		s.added[items[i].Short] = struct{}{}
 		s.kept.Add(&items[i])
 	}
 }
 
-// drop removes the last n items.
+// drop removes the last n items, which were added.
 func (s *warmSet) drop(n int) {
 	last := s.items[len(s.items)-n:]
 	for i := range last {
-		delete(s.held, last[i].Short)
+		delete(s.added, last[i].Short)
 		s.kept.Remove(&last[i])
 	}
 	s.items = s.items[:len(s.items)-n]
@@ -63,6 +64,9 @@ func (s *warmSet) Count() uint64     { return uint64(len(s.items)) }
 func (s *warmSet) Salt() *codec.Salt { return &s.salt }
 
 func (s *warmSet) Has(short uint64) bool {
+	if _, added := s.added[short]; added {
+		return true
+	}
 	_, held := s.held[short]
 	return held
 }
