@@ -1889,9 +1889,9 @@ class GetViolations(Command):
 
     KIND: ClassVar[WorldCommandKind] = WorldCommandKind.VIOLATIONS
     _types: ClassVar[tuple[type, ...]] = ()
-    _shown: ClassVar[tuple[tuple[str, str, Callable], ...]] = ()
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = ()
 
-    def _pack(self) -> list:
+    def _pack(self) -> _list[Any]:
         return []
 
 
