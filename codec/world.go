@@ -87,7 +87,7 @@ type AdvanceClock struct {
 type Disturb struct {
 	_      struct{} `cbor:",toarray"`
 	Action string   // "cut", "heal", "crash", "restart", "pause", "resume", "leave", "fail-store"
-	Nodes  []uint64 // cut: the nodes cut off; else the nodes concerned
+	Nodes  []uint64 // cut: the nodes cut off; heal: the cut that ends, none for all; else the nodes concerned
 	OneWay bool     // cut: only frames from the nodes cut off are lost
 	Store  string   // crash: "kept", "torn" or "lost"
 	Commit uint64   // fail-store: at the Commit-th commit from now

@@ -46,7 +46,7 @@ func (w *World) perform(a *Action) {
 	case Cut:
 		w.cut(a.Nodes, a.OneWay)
 	case Heal:
-		w.net.HealAll()
+		w.heal(a.Nodes)
 	case Crash:
 		w.crash(n, a.Store)
 	case Restart:
@@ -77,19 +77,64 @@ func (w *World) down(n *simNode) {
 	w.lastRefusal = fmt.Sprintf("node %d: down", n.index)
 }
 
-// cut separates nodes from all others: they form a group of their own.
+// A cut keeps nodes apart from all others, or only what they send.
+type cut struct {
+	nodes  []uint32
+	oneWay bool
+}
+
+// cutsMax is how many cuts there can be at a time: they make up to 2^cutsMax groups
+// of nodes, and a network has links.MaxGroups.
+const cutsMax = 6
+
 func (w *World) cut(nodes []uint32, oneWay bool) {
-	for i := range w.nodes {
-		group := 0
-		if _, in := slices.BinarySearch(nodes, uint32(i)); in {
-			group = 1
+	w.cuts = append(w.cuts, cut{nodes, oneWay})
+	w.regroup()
+}
+
+// heal ends one cut of these nodes; without nodes all cuts.
+func (w *World) heal(nodes []uint32) {
+	at := slices.IndexFunc(w.cuts, func(c cut) bool { return slices.Equal(c.nodes, nodes) })
+	switch {
+	case len(nodes) == 0:
+		w.cuts = nil
+	case at >= 0:
+		w.cuts = slices.Delete(w.cuts, at, at+1)
+	}
+	w.regroup()
+}
+
+// regroup puts nodes into groups by the cuts that they are in, and separates the
+// groups that some cut keeps apart.
+func (w *World) regroup() {
+	w.net.HealAll()
+	in := make([]int, len(w.nodes)) // bit c: in cut c
+	for c, cut := range w.cuts {
+		for _, n := range cut.nodes {
+			in[n] |= 1 << c
 		}
-		must(w.net.SetGroup(uint32(i), group))
 	}
-	must(w.net.CutGroups(1, 0))
-	if !oneWay {
-		must(w.net.CutGroups(0, 1))
+	for n, group := range in {
+		must(w.net.SetGroup(uint32(n), group))
 	}
+	for from := range 1 << len(w.cuts) {
+		for to := range 1 << len(w.cuts) {
+			if w.apart(from, to) {
+				must(w.net.CutGroups(from, to))
+			}
+		}
+	}
+}
+
+// apart reports whether frames from one group do not reach another.
+func (w *World) apart(from, to int) bool {
+	for c, cut := range w.cuts {
+		sends, receives := from>>c&1 == 1, to>>c&1 == 1
+		if sends && !receives || !cut.oneWay && !sends && receives {
+			return true
+		}
+	}
+	return false
 }
 
 func must(err error) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
@@ -23,7 +24,7 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 	case "partition":
 		add(f.At, Action{Kind: Cut, Nodes: victims, OneWay: f.OneWay})
 		if f.Until > 0 {
-			add(f.Until, Action{Kind: Heal})
+			add(f.Until, Action{Kind: Heal, Nodes: victims})
 		}
 	case "crash":
 		each(f.At, Action{Kind: Crash, Store: fates[f.Store]})
@@ -61,6 +62,23 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 		add(f.At, Action{Kind: SetLinks, Params: &params, Model: model})
 		if f.Until > 0 {
 			add(f.Until, Action{Kind: SetLinks, Params: &p.Params, Model: p.Model})
+		}
+	}
+	return nil
+}
+
+// checkCuts refuses more partitions at a time than a world can tell apart.
+func (p *Plan) checkCuts() error {
+	open := 0
+	for i := range p.Actions {
+		switch p.Actions[i].Kind {
+		case Cut:
+			open++
+		case Heal:
+			open--
+		}
+		if open > cutsMax {
+			return &ScenarioError{Field: "fault", Detail: fmt.Sprintf("more than %d partitions at a time", cutsMax)}
 		}
 	}
 	return nil

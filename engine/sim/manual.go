@@ -147,6 +147,9 @@ func (w *World) Disturb(a Action) error {
 		return fmt.Errorf("%w: action %d", ErrManual, a.Kind)
 	}
 	slices.Sort(a.Nodes)
+	if a.Kind == Cut && len(w.cuts) >= cutsMax {
+		return fmt.Errorf("%w: %d cuts there are already", ErrManual, len(w.cuts))
+	}
 	w.convergedAt, w.over = -1, false
 	w.perform(&a)
 	return nil

@@ -68,7 +68,7 @@ type ActionKind uint8
 const (
 	Give      ActionKind = iota // an event for Node
 	Cut                         // Nodes are cut off from the others
-	Heal                        // no cuts
+	Heal                        // the cut of Nodes ends; of none: all
 	Crash                       // Node stops without warning
 	Restart                     // and starts again on what its store has kept
 	Pause                       // Node is not scheduled, its frames wait
@@ -136,7 +136,7 @@ func Compile(s *Scenario, files map[string][]byte) (*Plan, error) {
 	}
 	p.Actions = slices.DeleteFunc(p.Actions, p.leaveOut)
 	slices.SortStableFunc(p.Actions, func(a, b Action) int { return cmp.Compare(a.At, b.At) })
-	return p, nil
+	return p, p.checkCuts()
 }
 
 func (p *Plan) draw(id uint64, purpose uint32, count uint64) uint64 {

@@ -21,6 +21,7 @@ type World struct {
 	net        *links.Net
 	nodes      []*simNode
 	links      []simLink
+	cuts       []cut
 	floods     []flood
 	salt       codec.Salt // of the space
 	strategies []string   // all that there are

@@ -1817,7 +1817,7 @@ class Disturb(Command):
 
     #: "cut", "heal", "crash", "restart", "pause", "resume", "leave", "fail-store"
     action: str = ""
-    #: cut: the nodes cut off; else the nodes concerned
+    #: cut: the nodes cut off; heal: the cut that ends, none for all; else the nodes concerned
     nodes: Sequence[int] = ()
     #: cut: only frames from the nodes cut off are lost
     one_way: bool = False

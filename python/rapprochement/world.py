@@ -314,9 +314,9 @@ class World:
         """Cuts these nodes off from all others; ``one_way``: only what they send is lost."""
         self._interfere(wire.Disturb("cut", _numbers(nodes), one_way))
 
-    def heal(self) -> None:
-        """Ends every cut."""
-        self._interfere(wire.Disturb("heal"))
+    def heal(self, nodes: int | Iterable[int] = ()) -> None:
+        """Ends the cut of these nodes; without nodes every cut."""
+        self._interfere(wire.Disturb("heal", _numbers(nodes)))
 
     def crash(self, node: int | Iterable[int], store: str = "kept") -> None:
         """Stops nodes without warning. ``store`` says what is left of what they had

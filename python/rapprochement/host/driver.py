@@ -195,6 +195,7 @@ class Driver:
         self._scheduled = 0
         self._wakes: dict[int, int] = {}
         self._acted = 0
+        self._cuts: list[tuple[list[int], bool]] = []
         self._files = tempfile.TemporaryDirectory(prefix="rapprochement-")
         self._net = self._network()
         self._open_all()
@@ -453,7 +454,7 @@ class Driver:
         elif a.kind == Act.CUT:
             self._cut(a.nodes or (), a.one_way)
         elif a.kind == Act.HEAL:
-            self._net.heal_all()
+            self._heal(list(a.nodes or ()))
         elif a.kind in (Act.CRASH, Act.LEAVE):
             self._stop(m, a.kind == Act.CRASH and a.store == Fate.LOST)
         elif a.kind == Act.RESTART:
@@ -469,12 +470,38 @@ class Driver:
             self._net.params, self._net.model = _params(a.network), _model(a.network)
 
     def _cut(self, nodes: Any, one_way: bool) -> None:
-        """Separates nodes from all others: they form a group of their own."""
+        """Keeps nodes apart from all others, or only what they send."""
+        self._cuts.append((list(nodes), one_way))
+        self._regroup()
+
+    def _heal(self, nodes: list[int]) -> None:
+        """Ends one cut of these nodes; without nodes all cuts."""
+        at = next((i for i, (cut, _) in enumerate(self._cuts) if cut == nodes), None)
+        if not nodes:
+            self._cuts = []
+        elif at is not None:
+            del self._cuts[at]
+        self._regroup()
+
+    def _regroup(self) -> None:
+        """Puts nodes into groups by the cuts that they are in: bit c stands for cut c."""
+        self._net.heal_all()
         for m in self.machines:
-            self._net.set_group(m.index, 1 if m.index in nodes else 0)
-        self._net.cut_groups(1, 0)
-        if not one_way:
-            self._net.cut_groups(0, 1)
+            group = sum((m.index in nodes) << c for c, (nodes, _) in enumerate(self._cuts))
+            self._net.set_group(m.index, group)
+        groups = range(1 << len(self._cuts))
+        for sender in groups:
+            for receiver in groups:
+                if self._apart(sender, receiver):
+                    self._net.cut_groups(sender, receiver)
+
+    def _apart(self, sender: int, receiver: int) -> bool:
+        """Whether frames from one group do not reach another."""
+        for c, (_, one_way) in enumerate(self._cuts):
+            sends, receives = sender >> c & 1, receiver >> c & 1
+            if sends and not receives or not one_way and receives and not sends:
+                return True
+        return False
 
     def _stop(self, m: Machine, lost: bool) -> None:
         """Takes a node out of the world, and its store if it is lost."""
