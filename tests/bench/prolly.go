@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/reconcile/prolly"
 )
 
@@ -17,12 +19,20 @@ const (
 
 // benchProlly measures trees of a million entries in both modes: okra's with keys
 // of 40 bytes, K=16 and Q=32, and our own. Times are processor time, hashing and
-// sorting included; an update is followed by asking for the root.
+// sorting included; an update is followed by asking for the root. Sessions count
+// the payloads of both sides, where the initiator lacks d records.
 func benchProlly(rounds int) error {
 	if err := prollyOkra(rounds); err != nil {
 		return err
 	}
 	prollySet(rounds)
+	for _, d := range []int{1, 100, 1000, 10_000} {
+		for _, recent := range []bool{false, true} {
+			if err := prollySession(d, recent); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -124,4 +134,78 @@ func prollySet(rounds int) {
 	run.emit(p)
 	p["root_after_each"] = false
 	emit("prolly_update_us", median(burst.update), "us", p)
+}
+
+// items is a set for sessions without a node.
+type items struct {
+	reconcile.View // what prolly does not ask for
+	list           []reconcile.Item
+}
+
+func (v *items) Count() uint64     { return uint64(len(v.list)) }
+func (v *items) Salt() *codec.Salt { return &codec.Salt{} }
+
+func (v *items) Items(fn func(item *reconcile.Item) bool) {
+	for i := range v.list {
+		if !fn(&v.list[i]) {
+			return
+		}
+	}
+}
+
+func (v *items) Kept(st reconcile.Strategy) reconcile.Pinned { return st.NewKept(v).Pin() }
+
+// prollySession counts the rounds and bytes of one session between a side of a
+// million records and one that lacks d of them: the last ones, or any.
+func prollySession(d int, recent bool) error {
+	rng := rand.New(rand.NewPCG(5, 6))
+	both, lacking := &items{}, &items{}
+	for i := range prollyEntries {
+		item := reconcile.Item{Short: rng.Uint64(), Time: codec.NewHLC(1_700_000_000_000+int64(i), 0)}
+		binary.LittleEndian.PutUint64(item.ID[:], rng.Uint64())
+		both.list = append(both.list, item)
+		lacks := i >= prollyEntries-d
+		if !recent { // d of those that are left, each as likely
+			lacks = rng.IntN(prollyEntries-i) < d-(i-len(lacking.list))
+		}
+		if !lacks {
+			lacking.list = append(lacking.list, item)
+		}
+	}
+	keys := make([]prolly.Key, prollyEntries)
+	for i := range keys {
+		keys[i] = prolly.KeyOf(&both.list[i])
+	}
+	levels := prolly.NewSet(both.Salt(), keys).Levels()
+	var toA, toB reconcile.Out
+	initiator := prolly.Strategy{}.Open(lacking, reconcile.Peer{Count: both.Count()}, &toB)
+	responder := prolly.Strategy{}.Accept(both, reconcile.Peer{Count: lacking.Count()}, &toA)
+	size, waits := 0, 1
+	for !toB.Done {
+		payloads := toA.Payloads
+		toA.Payloads = nil
+		for _, p := range payloads {
+			size += len(p)
+			if err := initiator.Receive(p, &toB); err != nil {
+				return err
+			}
+		}
+		if len(toB.Payloads) > 0 {
+			waits++
+		}
+		for _, p := range toB.Payloads {
+			size += len(p)
+			if err := responder.Receive(p, &toA); err != nil {
+				return err
+			}
+		}
+		toB.Payloads = nil
+	}
+	if len(toB.Want) != d || len(toB.Give) != 0 {
+		return fmt.Errorf("prolly: %d wanted, %d given, of %d that differ", len(toB.Want), len(toB.Give), d)
+	}
+	p := parameters{"entries": prollyEntries, "differ": d, "recent": recent, "levels": levels}
+	emit("prolly_rounds", float64(waits), "", p)
+	emit("prolly_session_bytes", float64(size), "B", p)
+	return nil
 }

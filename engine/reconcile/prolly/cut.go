@@ -12,7 +12,7 @@ import (
 func cut(r rules, dst []item, level int, w []item, before, after []byte) []item {
 	for len(w) > 0 {
 		n := 1
-		for n < len(w) && !r.begins(level, &w[n]) {
+		for n < len(w) && !begins(r, level, &w[n]) {
 			n++
 		}
 		end := after

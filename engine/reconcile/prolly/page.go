@@ -31,9 +31,14 @@ func (p *page) kids() []*page {
 
 // An item is a node on its way from one page to another.
 type item struct {
-	raw []byte // its entry, on level 0
-	kid *page  // its children, above
+	raw    []byte // its entry, on level 0
+	kid    *page  // its children, above
+	inside bool   // it comes from a page that another node began: it begins no run
 }
+
+// begins reports whether a node begins a run. Most are known not to, which saves
+// looking at them.
+func begins(r rules, level int, it *item) bool { return !it.inside && r.begins(level, it) }
 
 // rules are what tells the modes apart: how entries are written, where runs
 // begin, and what is hashed.
@@ -88,14 +93,14 @@ func (it *item) key(r rules) []byte {
 // load appends nodes [i,j) of a page to w.
 func load(r rules, w []item, p *page, i, j int) []item {
 	if p.branch != nil {
-		for _, kid := range p.branch.kids[i:j] {
-			w = append(w, item{kid: kid})
+		for at := i; at < j; at++ {
+			w = append(w, item{kid: p.branch.kids[at], inside: at > 0})
 		}
 		return w
 	}
 	data := p.data
 	for at := range j {
-		var it item
+		it := item{inside: at > 0}
 		if it.raw, data = r.next(data); at >= i {
 			w = append(w, it)
 		}
@@ -132,7 +137,9 @@ func newPage(r rules, level int, w []item) *page {
 func hash(r rules, p *page) *page {
 	if !p.hashed {
 		for _, kid := range p.kids() {
-			hash(r, kid)
+			if !kid.hashed {
+				hash(r, kid)
+			}
 		}
 		r.hash(p)
 		p.hashed = true

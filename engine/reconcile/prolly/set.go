@@ -94,6 +94,10 @@ func (s *Set) Has(k Key) bool { return s.seek(k[:]) }
 // Len is the number of keys.
 func (s *Set) Len() int { return s.entries }
 
+// Levels is how many levels of pages there are: a session has no more rounds, and
+// one.
+func (s *Set) Levels() int { return int(s.root.level) + 1 }
+
 // Keys calls fn for every key in order.
 func (s *Set) Keys(fn func(k *Key) bool) {
 	leaves(s.rules, s.root, func(raw []byte) bool { return fn((*Key)(raw)) })

@@ -86,7 +86,7 @@ func (t *tree) splice(n int) {
 		t.widen(level)
 		prev, next := beside(t.lo, level, -1), beside(t.hi, level, 1)
 		var before, after []byte
-		if prev != nil && len(t.window) > 0 && !t.rules.begins(level, &t.window[0]) {
+		if prev != nil && len(t.window) > 0 && !begins(t.rules, level, &t.window[0]) {
 			last := load(t.rules, nil, prev, int(prev.n)-1, int(prev.n))
 			before = last[0].key(t.rules)
 		}
@@ -135,7 +135,7 @@ func (t *tree) widen(level int) {
 	t.window = append(t.window, t.fresh...)
 	t.window = load(r, t.window, hi.p, hi.i, int(hi.p.n))
 	far := func(n int) bool { return r.most() > 0 && n > r.most() }
-	for (len(t.window) == 0 || !r.begins(level, &t.window[0])) && !far(left) && step(t.lo, level, -1) {
+	for (len(t.window) == 0 || !begins(r, level, &t.window[0])) && !far(left) && step(t.lo, level, -1) {
 		n := int(lo.p.n)
 		t.window = slices.Insert(t.window, 0, load(r, nil, lo.p, 0, n)...)
 		left += n
