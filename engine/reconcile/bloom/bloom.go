@@ -118,7 +118,7 @@ func hashes(x int64) int {
 
 // send sends a filter of what is left.
 func (s *side) send(k int, out *reconcile.Out) {
-	if s.turns++; s.turns > turnsMax || uint64(len(s.rest)) > entriesMax {
+	if s.turns++; s.turns > turnsMax || len(s.rest) > entriesMax {
 		out.Fallback = true
 		return
 	}

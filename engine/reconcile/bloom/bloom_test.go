@@ -186,7 +186,7 @@ func TestBadPayloads(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := errors.Join(receive(true, head(100, 4, 10), make([]byte, size(100, 4)-10)), receive(false, head(0, 0, 0)), receive(false, head(1<<32, 32, 0))); err != nil {
+	if err := errors.Join(receive(true, head(100, 4, 10), make([]byte, size(100, 4)-10)), receive(false, head(0, 0, 0)), receive(false, head(entriesMax, hashesMax, 0))); err != nil {
 		t.Error("a good one:", err)
 	}
 }

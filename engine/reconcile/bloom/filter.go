@@ -17,7 +17,7 @@ type filter struct {
 
 const (
 	// entriesMax and hashesMax bound what the other side says of its filter.
-	entriesMax = 1 << 32
+	entriesMax = 1 << 28
 	hashesMax  = 32
 )
 
