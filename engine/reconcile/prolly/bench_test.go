@@ -97,3 +97,24 @@ func BenchmarkSetUpdate(b *testing.B) {
 		})
 	}
 }
+
+// What an update costs where somebody has ground all keys so that none begins a
+// run, and so that they are cut as unevenly as can be.
+func BenchmarkSetUpdateGround(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for i, name := range []string{"dense", "doubling"} {
+		b.Run(name, func(b *testing.B) {
+			keys := make([]Key, 100_000)
+			for j := range keys {
+				keys[j] = key(times[[]int{1, 3}[i]](rng), uint64(j), ground(rng, 0, 3))
+			}
+			s := NewSet(&testSalt, slices.Clone(keys))
+			for b.Loop() {
+				if k := keys[rng.IntN(len(keys))]; !s.Remove(k) {
+					s.Add(k)
+				}
+				s.Root()
+			}
+		})
+	}
+}

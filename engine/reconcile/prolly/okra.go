@@ -16,6 +16,10 @@ var ErrParam = errors.New("prolly: parameter")
 // mode: leaves keep the hashes of their values, not the values. A node's hash is
 // BLAKE3 cut to K bytes, and it begins a run when the first 32 bits of it, big
 // endian, are below 2^32/Q.
+//
+// Two things differ from the JavaScript package 0.4.7: a tree whose last entry was
+// deleted is the empty one, where that keeps a level too many; and the empty key
+// is one, where its stores take it for none.
 type Okra struct {
 	tree
 	k, q int
@@ -42,7 +46,23 @@ func NewOkra(k, q int) (*Okra, error) {
 
 // Fill makes the tree hold the given entries and nothing else. Keys must ascend
 // bytewise; those that do not are left out, and ErrParam is returned.
-func (o *Okra) Fill(entries iter.Seq2[[]byte, []byte]) (err error) {
+func (o *Okra) Fill(entries iter.Seq2[[]byte, []byte]) error {
+	return o.fillWith(entries, o.rules.(*okraRules).entry)
+}
+
+// FillHashes does the same with keys and hashes of K bytes, as Nodes and okra's
+// stores have them on level 0.
+func (o *Okra) FillHashes(entries iter.Seq2[[]byte, []byte]) error {
+	return o.fillWith(entries, func(dst, key, hash []byte) []byte {
+		if len(hash) != o.k {
+			return dst
+		}
+		return o.rules.(*okraRules).encode(dst, key, hash)
+	})
+}
+
+// fillWith fills the tree with what encode makes of keys and values.
+func (o *Okra) fillWith(entries iter.Seq2[[]byte, []byte], encode func(dst, key, value []byte) []byte) (err error) {
 	r := o.rules.(*okraRules)
 	o.fill(func(yield func([]byte) bool) {
 		last := r.anchor(nil)
@@ -50,16 +70,16 @@ func (o *Okra) Fill(entries iter.Seq2[[]byte, []byte]) (err error) {
 		// Runs refer to their entries, so space for entries is never used again.
 		var space []byte
 		for key, value := range entries {
-			if key == nil || compare(key, r.key(last)) <= 0 {
-				err = fmt.Errorf("%w: key %x after %x", ErrParam, key, r.key(last))
-				continue
-			}
 			if cap(space)-len(space) < len(key)+binary.MaxVarintLen64+r.k {
 				space = make([]byte, 0, 1<<16+len(key))
 			}
-			space = r.entry(space[len(space):], key, value)
-			last = space
-			yield(last)
+			raw := encode(space[len(space):], key, value)
+			if key == nil || len(raw) == 0 || compare(key, r.key(last)) <= 0 {
+				err = fmt.Errorf("%w: entry %x after %x", ErrParam, key, r.key(last))
+				continue
+			}
+			space, last = raw, raw
+			yield(raw)
 		}
 	})
 	return err
@@ -95,7 +115,8 @@ func (o *Okra) Snapshot() *Okra {
 	return &Okra{tree: tree{rules: &r, root: o.root, entries: o.entries}, k: o.k, q: o.q}
 }
 
-// A Node is one node of an okra tree. Key is nil for the first of each level.
+// A Node is one node of an okra tree. Key is nil for the first of each level. Key
+// and Hash belong to the tree.
 type Node struct {
 	Level     int
 	Key, Hash []byte
@@ -204,6 +225,10 @@ func (r *okraRules) entry(dst, key, value []byte) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, key...), uint32(len(value)))
 	r.buf = append(b, value...)
 	h := blake3.Sum256(r.buf)
+	return r.encode(dst, key, h[:r.k])
+}
+
+func (r *okraRules) encode(dst, key, hash []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(key))+1)
-	return append(append(dst, key...), h[:r.k]...)
+	return append(append(dst, key...), hash...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -146,6 +147,20 @@ func TestOkraParameters(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q: no error", keys)
 		}
+	}
+}
+
+// What a store has on level 0 is enough to have the tree back.
+func TestOkraFillHashes(t *testing.T) {
+	o := mustFill(t, mustOkra(t, 16, 4), iotas(500))
+	back := mustOkra(t, 16, 4)
+	if err := back.FillHashes(func(yield func(key, hash []byte) bool) {
+		o.Nodes(func(n Node) bool { return n.Level > 0 || n.Key == nil || yield(n.Key, n.Hash) })
+	}); err != nil || !bytes.Equal(allNodes(o), allNodes(back)) {
+		t.Error("another tree", err)
+	}
+	if err := back.FillHashes(iotas(2)); !errors.Is(err, ErrParam) || back.Len() != 0 {
+		t.Error("hashes of 4 bytes:", err)
 	}
 }
 
