@@ -28,6 +28,7 @@ type command struct {
 var commands = []command{
 	{"bench", "measure every figure, or those chosen with -only", bench},
 	{"reconcile", "measure the reconcilers' figures, or those chosen with -only", reconcilers},
+	{"peers", "measure ranking peers and choosing them, or figures chosen with -only", peers},
 	{"scale", "let one large mesh converge and report time and memory", scale},
 	{"determinism", "compare audit hashes over processes, cores, builds and stores", determinism},
 	{"soak", "run small random worlds and check what has to hold of every run", soak},

@@ -1,0 +1,220 @@
+package meritrank
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+)
+
+// An Edge is what one node thinks of another: trust if its weight is positive,
+// distrust if negative.
+type Edge struct {
+	From, To Node
+	Weight   float64
+}
+
+// distrusts marks the target of a negative edge.
+const distrusts = 1 << 31
+
+// arc is an out-edge as walks see it, in a list sorted by target. A random number
+// chooses the first arc whose cum is not below it; guide says where to begin.
+type arc struct {
+	cum   uint64 // share of this arc and those before it, in units of 2⁻⁶⁴
+	to    uint32 // target, with distrusts
+	guide uint32 // in the list's j-th arc: the first that any number from j/len on can choose
+}
+
+func (a *arc) target() Node { return a.to &^ distrusts }
+
+// list is a node's out-edges.
+type list struct {
+	at, len, cap uint32
+	ready        bool    // cum and guide are those of the weights
+	all, pos     float64 // sums of all amounts and of the positive ones
+}
+
+// edges is the graph alone.
+type edges struct {
+	lists   []list
+	arcs    []arc
+	weights []float64 // beside arcs
+	spans   spans
+	count   int
+}
+
+// reserve makes nodes 0 to v exist.
+func (g *edges) reserve(v Node) {
+	if n := int(v) + 1 - len(g.lists); n > 0 {
+		g.lists = append(g.lists, make([]list, n)...)
+	}
+}
+
+// arcsOf is a node's part of the arcs.
+func (g *edges) arcsOf(l *list) []arc { return g.arcs[l.at:][:l.len] }
+
+func (g *edges) weightsOf(l *list) []float64 { return g.weights[l.at:][:l.len] }
+
+// find returns where d is or would be among a node's arcs.
+func (g *edges) find(l *list, d Node) (i uint32, ok bool) {
+	arcs := g.arcsOf(l)
+	lo, n := 0, len(arcs)
+	for n > 0 {
+		half := n >> 1
+		if arcs[lo+half].target() < d {
+			lo += n - half
+		}
+		n = half
+	}
+	return uint32(lo), lo < len(arcs) && arcs[lo].target() == d
+}
+
+// weight is that of an edge, 0 if there is none.
+func (g *edges) weight(s, d Node) float64 {
+	if int(s) >= len(g.lists) {
+		return 0
+	}
+	l := &g.lists[s]
+	i, ok := g.find(l, d)
+	if !ok {
+		return 0
+	}
+	return g.weights[l.at+i]
+}
+
+// set writes a weight; 0 removes the edge. Nodes exist.
+func (g *edges) set(s, d Node, weight float64) {
+	l := &g.lists[s]
+	i, ok := g.find(l, d)
+	switch {
+	case ok && weight == 0:
+		copy(g.arcsOf(l)[i:], g.arcsOf(l)[i+1:])
+		copy(g.weightsOf(l)[i:], g.weightsOf(l)[i+1:])
+		l.len--
+		g.count--
+	case weight != 0:
+		if !ok {
+			g.insert(l, i)
+		}
+		to := uint32(d)
+		if weight < 0 {
+			to |= distrusts
+		}
+		g.arcs[l.at+i].to = to
+		g.weights[l.at+i] = weight
+	}
+	g.changed(l)
+}
+
+// insert makes room for the i-th arc.
+func (g *edges) insert(l *list, i uint32) {
+	if l.len == l.cap {
+		to := list{len: l.len, cap: roomFor(l.len + 1)}
+		to.at = g.spans.take(to.cap)
+		g.arcs, g.weights = fit(g.arcs, g.spans.end), fit(g.weights, g.spans.end)
+		copy(g.arcsOf(&to), g.arcsOf(l))
+		copy(g.weightsOf(&to), g.weightsOf(l))
+		g.spans.give(l.at, l.cap)
+		l.at, l.cap = to.at, to.cap
+	}
+	l.len++
+	g.count++
+	copy(g.arcsOf(l)[i+1:], g.arcsOf(l)[i:])
+	copy(g.weightsOf(l)[i+1:], g.weightsOf(l)[i:])
+}
+
+// changed adds the weights up again: sums that are corrected drift.
+func (g *edges) changed(l *list) {
+	l.all, l.pos = g.sums(l, l.len)
+	l.ready = false
+}
+
+// sums adds the weights up, without the arc at skip.
+func (g *edges) sums(l *list, skip uint32) (all, pos float64) {
+	neg := 0.0
+	for i, w := range g.weightsOf(l) {
+		switch {
+		case uint32(i) == skip:
+		case w > 0:
+			pos += w
+		default:
+			neg -= w
+		}
+	}
+	return pos + neg, pos
+}
+
+// prepare computes cum and guide.
+func (g *edges) prepare(l *list) {
+	arcs, weights := g.arcsOf(l), g.weightsOf(l)
+	sum, scale := 0.0, 1/l.all
+	for i, w := range weights {
+		sum += math.Abs(w)
+		arcs[i].cum = fraction(float64(sum * scale))
+	}
+	arcs[len(arcs)-1].cum = math.MaxUint64
+	width, bound, i := math.MaxUint64/uint64(len(arcs)), uint64(0), uint32(0)
+	for j := range arcs {
+		for arcs[i].cum < bound {
+			i++
+		}
+		arcs[j].guide = i
+		bound += width
+	}
+	l.ready = true
+}
+
+// draw chooses an out-edge by weight, among the positive ones only if the walk
+// has met distrust. ok is false if there is none.
+func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok bool) {
+	l := &g.lists[v]
+	if l.len == 0 {
+		return 0, false
+	}
+	if !l.ready {
+		g.prepare(l)
+	}
+	if distrust && l.pos != l.all {
+		return g.drawPositive(l, random)
+	}
+	return g.choose(l, random.Uint64()), true
+}
+
+func (g *edges) choose(l *list, x uint64) uint32 {
+	arcs := g.arcsOf(l)
+	j, _ := bits.Mul64(x, uint64(len(arcs)))
+	i := arcs[j].guide
+	for x > arcs[i].cum {
+		i++
+	}
+	return arcs[i].to
+}
+
+// drawPositive chooses among the positive edges: by refusal where few draws are
+// refused, else by adding up.
+func (g *edges) drawPositive(l *list, random *rand.ChaCha8) (to uint32, ok bool) {
+	if l.pos == 0 {
+		return 0, false
+	}
+	if 4*l.pos > l.all {
+		for {
+			if to = g.choose(l, random.Uint64()); to&distrusts == 0 {
+				return to, true
+			}
+		}
+	}
+	weights := g.weightsOf(l)
+	rest := float64(l.pos * unit(random.Uint64()))
+	for i, w := range weights {
+		if w < 0 {
+			continue
+		}
+		to = g.arcs[l.at+uint32(i)].to
+		if rest -= w; rest < 0 {
+			break
+		}
+	}
+	return to, true
+}
+
+// unit is in [0, 1).
+func unit(x uint64) float64 { return float64(x>>11) * (1.0 / (1 << 53)) }

@@ -1,0 +1,197 @@
+package meritrank
+
+import (
+	"fmt"
+	"math"
+)
+
+// Graph is a signed graph and the views of its egos. It is not safe for concurrent
+// use.
+type Graph struct {
+	edges
+	cfg    Config
+	keep   []uint64 // αᵏ, k from 1, in units of 2⁻⁶⁴
+	egos   []*ego
+	byNode map[Node]*ego
+	spare  *ego // the memory of one that is gone
+	calls  uint64
+
+	// Scratch.
+	marks []mark
+	met   []record
+	fresh []int32
+	cuts  []visit
+	path  []uint32
+	rank  ranking
+}
+
+// New returns an empty graph, or ErrConfig.
+func New(cfg Config) (*Graph, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	g := &Graph{cfg: cfg, byNode: map[Node]*ego{}}
+	for p := cfg.Alpha; len(g.keep) < LengthMax-1 && fraction(p) > 0; p = float64(p * cfg.Alpha) {
+		g.keep = append(g.keep, fraction(p))
+	}
+	return g, nil
+}
+
+// Config returns the config with its defaults filled in.
+func (g *Graph) Config() Config { return g.cfg }
+
+// Nodes returns how many nodes there are: one more than the highest that an edge
+// or a question has named.
+func (g *Graph) Nodes() int { return len(g.lists) }
+
+// Edges returns how many edges there are.
+func (g *Graph) Edges() int { return g.count }
+
+// AppendEdges appends all edges to dst, by source and target.
+func (g *Graph) AppendEdges(dst []Edge) []Edge { return g.appendEdges(dst) }
+
+// Weight returns the weight of an edge, 0 if there is none.
+func (g *Graph) Weight(from, to Node) float64 { return g.weight(from, to) }
+
+// Set gives an edge a weight: positive for trust, negative for distrust; 0, or
+// what is not above WeightMin by its amount, removes it. The walks of all egos
+// follow: afterwards they are distributed as if drawn on the new graph.
+//
+// Errors are ErrNode, ErrSelf, ErrWeight and ErrFull; then nothing has changed.
+func (g *Graph) Set(from, to Node, weight float64) error {
+	weight, err := g.cfg.checkEdge(from, to, weight)
+	if err != nil {
+		return err
+	}
+	old := g.weight(from, to)
+	if old == weight {
+		return nil
+	}
+	if old == 0 && g.count >= g.cfg.Edges {
+		return refuse(ErrFull, "%d", g.count)
+	}
+	g.reserve(max(from, to))
+	if old < 0 && weight > 0 || old > 0 && weight < 0 {
+		g.move(from, to, old, 0)
+		old = 0
+	}
+	g.move(from, to, old, weight)
+	return nil
+}
+
+// move changes a weight without changing its sign.
+func (g *Graph) move(from, to Node, old, weight float64) {
+	before := g.lists[from]
+	g.set(from, to, weight)
+	if len(g.egos) == 0 {
+		return
+	}
+	c := g.compare(from, to, before, old, weight, g.cfg.Alpha)
+	for _, e := range g.egos {
+		g.follow(e, &c)
+	}
+}
+
+// Load sets many edges at once, in their order, and forgets all walks: they are
+// drawn again when they are asked for. Errors are those of Set; then nothing has
+// changed.
+func (g *Graph) Load(list []Edge) error {
+	for i := range list {
+		e := &list[i]
+		if _, err := g.cfg.checkEdge(e.From, e.To, e.Weight); err != nil {
+			return fmt.Errorf("edge %d: %w", i, err)
+		}
+	}
+	if g.count > 0 {
+		list = append(g.appendEdges(make([]Edge, 0, g.count+len(list))), list...)
+	}
+	built := build(list, len(g.lists))
+	if built.count > g.cfg.Edges {
+		return refuse(ErrFull, "%d, room for %d", built.count, g.cfg.Edges)
+	}
+	g.edges = built
+	for len(g.egos) > 0 {
+		g.Forget(g.egos[len(g.egos)-1].node)
+	}
+	return nil
+}
+
+// Forget drops the walks of an ego.
+func (g *Graph) Forget(node Node) {
+	e := g.byNode[node]
+	if e == nil {
+		return
+	}
+	for i := range g.egos {
+		if g.egos[i] == e {
+			g.egos = append(g.egos[:i], g.egos[i+1:]...)
+			break
+		}
+	}
+	delete(g.byNode, node)
+	g.spare = e
+}
+
+// view returns an ego with its walks, which it draws if it has none.
+func (g *Graph) view(node Node) (*ego, error) {
+	if uint64(node) >= uint64(g.cfg.Nodes) {
+		return nil, refuse(ErrNode, "%d, the graph has room for %d", node, g.cfg.Nodes)
+	}
+	g.calls++
+	e := g.byNode[node]
+	if e == nil {
+		e = g.admit(node)
+	}
+	e.used = g.calls
+	return e, nil
+}
+
+// admit makes a node an ego; where there are too many, the one not asked for
+// longest gives way.
+func (g *Graph) admit(node Node) *ego {
+	g.reserve(node)
+	if len(g.egos) == g.cfg.Egos {
+		oldest := g.egos[0]
+		for _, e := range g.egos {
+			if e.used < oldest.used {
+				oldest = e
+			}
+		}
+		g.Forget(oldest.node)
+	}
+	e := g.spare
+	g.spare = nil
+	if e == nil {
+		e = new(ego)
+	}
+	g.calculate(e, node)
+	g.egos = append(g.egos, e)
+	g.byNode[node] = e
+	return e
+}
+
+// Usage is what the views of a graph take.
+type Usage struct {
+	Egos      int
+	WalkNodes int64 // nodes of all walks, starts included
+	Bytes     int64 // of all walks with their indexes
+}
+
+// Usage returns what the views take now.
+func (g *Graph) Usage() Usage {
+	u := Usage{Egos: len(g.egos)}
+	for _, e := range g.egos {
+		u.WalkNodes += e.length + int64(len(e.walks))
+		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 28*cap(e.table.places))
+	}
+	return u
+}
+
+// hit is the share of an ego's hits that a node holds, and its standard error.
+func (e *ego) hit(net float64, r *record) Score {
+	total := float64(e.hits)
+	value := net / total
+	// Both are sums over walks, x of the node and t of all: Σ(x − value·t)².
+	spread := float64(r.plus+r.minus) - float64(2*value*float64(r.joint)) + float64(float64(value*value)*float64(e.squares))
+	return Score{Node: r.node - 1, Value: value, Error: math.Sqrt(max(spread, 1)) / total}
+}

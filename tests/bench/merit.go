@@ -1,0 +1,259 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/intersubjective/rapprochement/engine/meritrank"
+)
+
+const meritWalks = 10_000
+
+// onOTC runs a measurement on the trust network, or says that it is not there.
+func onOTC(name string, run func(edges []meritrank.Edge) error) error {
+	edges, err := bitcoinOTC()
+	if err != nil {
+		return err
+	}
+	if edges == nil {
+		progress("%s: left out, -data names no folder with bitcoin_otc", name)
+		return nil
+	}
+	return run(edges)
+}
+
+func meritGraph(edges []meritrank.Edge, cfg meritrank.Config) (*meritrank.Graph, error) {
+	cfg.Walks = meritWalks
+	g, err := meritrank.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.Load(edges)
+}
+
+// someEgos are the sources of edges drawn at random: who is active counts more.
+func someEgos(edges []meritrank.Edge, n int, random *rand.Rand) []meritrank.Node {
+	var egos []meritrank.Node
+	for len(egos) < n {
+		if v := edges[random.IntN(len(edges))].From; !slices.Contains(egos, v) {
+			egos = append(egos, v)
+		}
+	}
+	return egos
+}
+
+// draws makes an ego's walks if they are not there.
+func draws(g *meritrank.Graph, ego meritrank.Node) error {
+	_, err := g.Score(ego, ego)
+	return err
+}
+
+// meritCalculate measures how long the walks of one ego take with all that is
+// kept about them, on a graph where others have walked before.
+func meritCalculate(rounds int) error {
+	return onOTC("meritrank_calculate", func(edges []meritrank.Edge) error {
+		if err := calculate("bitcoin_otc", edges, rounds); err != nil {
+			return err
+		}
+		return calculate("scale_free_1M", scaleFree(100_000, 1_000_000, 1), rounds)
+	})
+}
+
+func calculate(name string, edges []meritrank.Edge, rounds int) error {
+	const egos = 40
+	g, err := meritGraph(edges, meritrank.Config{Egos: 1})
+	if err != nil {
+		return err
+	}
+	list := someEgos(edges, egos, rand.New(rand.NewPCG(1, 2)))
+	var times, perNode, bytes []float64
+	for round := range rounds + 1 {
+		for _, ego := range list {
+			watch := start()
+			if err := draws(g, ego); err != nil {
+				return err
+			}
+			_, cpu := watch.stop()
+			if round == 0 {
+				continue // the graph is not prepared yet
+			}
+			u := g.Usage()
+			times = append(times, cpu.Seconds()*1e3)
+			perNode = append(perNode, float64(cpu.Nanoseconds())/float64(u.WalkNodes))
+			bytes = append(bytes, float64(u.Bytes)/float64(u.WalkNodes))
+		}
+	}
+	p := parameters{"graph": name, "walks": meritWalks, "egos": egos, "rounds": rounds}
+	emit("meritrank_calculate_ms", median(times), "ms", p)
+	emit("meritrank_ns_per_walk_node", median(perNode), "ns", p)
+	emit("meritrank_bytes_per_walk_node", median(bytes), "B", p)
+	return nil
+}
+
+// scaleFree is a signed graph in which the k-th node is chosen, as source and as
+// target, with a chance that falls with the root of k.
+func scaleFree(nodes, count int, seed uint64) []meritrank.Edge {
+	random := rand.New(rand.NewPCG(seed, 7))
+	pick := func() meritrank.Node {
+		u := random.Float64()
+		return meritrank.Node(float64(nodes) * u * u)
+	}
+	edges := make([]meritrank.Edge, 0, count)
+	for len(edges) < count {
+		e := meritrank.Edge{From: pick(), To: pick(), Weight: float64(1 + random.IntN(10))}
+		if random.IntN(10) == 0 {
+			e.Weight = -e.Weight
+		}
+		if e.From != e.To {
+			edges = append(edges, e)
+		}
+	}
+	return edges
+}
+
+// meritUpdate measures what an edge costs that is added, changed or deleted, with
+// all egos' walks following.
+func meritUpdate(rounds int) error {
+	return onOTC("meritrank_update", func(edges []meritrank.Edge) error {
+		for _, egos := range []int{1, 20} {
+			if err := updates("bitcoin_otc", edges, egos, rounds); err != nil {
+				return err
+			}
+		}
+		return updates("scale_free_1M", scaleFree(100_000, 1_000_000, 1), 1, rounds)
+	})
+}
+
+func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
+	const sample = 4000
+	kinds := []string{"add", "change", "delete"}
+	means, tails := map[string][]float64{}, map[string][]float64{}
+	for round := range rounds {
+		random := rand.New(rand.NewPCG(uint64(round), 3))
+		shuffled := slices.Clone(edges)
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		g, err := meritGraph(shuffled[sample:], meritrank.Config{Seed: uint64(round)})
+		if err != nil {
+			return err
+		}
+		for _, ego := range someEgos(edges, egos, random) {
+			if err := draws(g, ego); err != nil {
+				return err
+			}
+		}
+		held := shuffled[:sample]
+		changed := slices.Clone(held)
+		for i := range changed {
+			changed[i].Weight = edges[random.IntN(len(edges))].Weight
+		}
+		gone := slices.Clone(held)
+		for i := range gone {
+			gone[i].Weight = 0
+		}
+		for i, list := range [][]meritrank.Edge{held, changed, gone} {
+			mean, tail, err := timeUpdates(g, list)
+			if err != nil {
+				return err
+			}
+			means[kinds[i]], tails[kinds[i]] = append(means[kinds[i]], mean), append(tails[kinds[i]], tail)
+		}
+	}
+	for _, kind := range kinds {
+		emit("meritrank_update_us", median(means[kind]), "us", parameters{
+			"graph": name, "kind": kind, "egos": egos, "walks": meritWalks, "updates": sample, "rounds": rounds,
+			"p99_us": median(tails[kind]),
+		})
+	}
+	return nil
+}
+
+// timeUpdates sets all edges and returns the mean and the 99th percentile of what
+// one takes, in microseconds. The first half gives the mean, as looking at the
+// clock takes as long as an update.
+func timeUpdates(g *meritrank.Graph, list []meritrank.Edge) (mean, tail float64, err error) {
+	half := len(list) / 2
+	watch := start()
+	for _, e := range list[:half] {
+		if err := g.Set(e.From, e.To, e.Weight); err != nil {
+			return 0, 0, err
+		}
+	}
+	_, cpu := watch.stop()
+	each := make([]time.Duration, 0, len(list)-half)
+	for _, e := range list[half:] {
+		began := time.Now()
+		if err := g.Set(e.From, e.To, e.Weight); err != nil {
+			return 0, 0, err
+		}
+		each = append(each, time.Since(began))
+	}
+	slices.Sort(each)
+	return cpu.Seconds() * 1e6 / float64(half), each[len(each)*99/100].Seconds() * 1e6, nil
+}
+
+// meritScores measures reading all scores, sorted, and the 50 highest.
+func meritScores(rounds int) error {
+	for _, peers := range []int{5_000, 50_000} {
+		// Enough walks to meet about so many.
+		edges := scaleFree(peers*3/2, peers*15, 5)
+		g, err := meritrank.New(meritrank.Config{Walks: peers * 4})
+		if err != nil {
+			return err
+		}
+		if err := g.Load(edges); err != nil {
+			return err
+		}
+		var list []meritrank.Score
+		var all, top []float64
+		for range 20*rounds + 1 {
+			watch := start()
+			if list, err = g.Scores(list[:0], edges[0].From); err != nil {
+				return err
+			}
+			_, cpu := watch.stop()
+			all = append(all, cpu.Seconds()*1e3)
+			met := len(list)
+			watch = start()
+			if list, err = g.Top(list[:0], edges[0].From, 50); err != nil {
+				return err
+			}
+			_, cpu = watch.stop()
+			top = append(top, cpu.Seconds()*1e3)
+			list = list[:0]
+			peers = met
+		}
+		p := parameters{"peers": peers, "rounds": 20 * rounds}
+		emit("meritrank_scores_ms", median(all[1:]), "ms", p)
+		emit("meritrank_top50_ms", median(top[1:]), "ms", p)
+	}
+	return nil
+}
+
+// meritLoad measures loading a million edges and the memory that they take.
+func meritLoad(rounds int) error {
+	edges := scaleFree(100_000, 1_000_000, 1)
+	var times, sizes []float64
+	for range rounds {
+		before := heapInUse()
+		watch := start()
+		g, err := meritGraph(edges, meritrank.Config{})
+		if err != nil {
+			return err
+		}
+		_, cpu := watch.stop()
+		times = append(times, cpu.Seconds())
+		sizes = append(sizes, (heapInUse()-before)/1e6)
+		runtime.KeepAlive(g)
+	}
+	p := parameters{"edges": len(edges), "nodes": 100_000, "rounds": rounds}
+	emit("meritrank_load_s", median(times), "s", p)
+	emit("meritrank_load_mb", median(sizes), "MB", p)
+	return nil
+}
+
+// meritExactness is written below.
+func meritExactness(int) error { _ = math.Pi; _ = fmt.Sprint; return nil }
