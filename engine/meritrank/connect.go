@@ -3,50 +3,41 @@ package meritrank
 // single reports whether a node is reached through one other: whether at least
 // the threshold's share of the walks that trust it pass the same node, neither the
 // ego nor itself, before they first come to it.
-func (g *Graph) single(e *ego, r *record) bool {
-	if r.node-1 == e.node || r.plus == 0 {
+func (g *Graph) single(e *ego, number uint32) bool {
+	r := &e.list[number]
+	if number == 0 || r.plus == 0 {
 		return false
 	}
-	g.marks = fit(g.marks, uint32(len(g.lists)))
+	g.marks = fit(g.marks, uint32(len(e.list)))
 	need := g.cfg.Threshold * float64(r.plus)
 	most, left := uint32(0), r.plus // walks through the commonest node so far, walks to come
 	met := g.path[:0]
-	for i, v := range e.listOf(r) {
+	for i, v := range e.visitsOf(number) {
 		if float64(most) >= need || float64(most+left) < need {
 			break
 		}
 		w := &e.walks[v.walk()]
 		p := v.position()
-		before := e.steps[w.at:][:p-1]
-		if p >= int(w.turn) || occurs(before, r.node-1) {
+		if !v.first() || p >= int(w.turn) {
 			continue
 		}
 		left--
-		for _, s := range before {
-			m := &g.marks[s.node]
-			if s.node == e.node || m.stamp == uint32(i)+1 {
+		for _, s := range e.steps[w.at:][:p-1] {
+			m := &g.marks[s.record]
+			if s.record == 0 || m.stamp == uint32(i)+1 {
 				continue
 			}
 			if m.record == 0 {
-				met = append(met, s.node)
+				met = append(met, s.record)
 			}
 			m.stamp = uint32(i) + 1
 			m.record++
 			most = max(most, m.record)
 		}
 	}
-	for _, node := range met {
-		g.marks[node] = mark{}
+	for _, other := range met {
+		g.marks[other] = mark{}
 	}
 	g.path = met
 	return float64(most) >= need
-}
-
-func occurs(steps []step, node Node) bool {
-	for i := range steps {
-		if steps[i].node == node {
-			return true
-		}
-	}
-	return false
 }

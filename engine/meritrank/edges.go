@@ -29,7 +29,7 @@ func (a *arc) target() Node { return a.to &^ distrusts }
 // list is a node's out-edges.
 type list struct {
 	at, len, cap uint32
-	ready        bool    // cum and guide are those of the weights
+	drawn        uint8   // draws since the weights changed, up to 2: from then on cum and guide are theirs
 	all, pos     float64 // sums of all amounts and of the positive ones
 }
 
@@ -125,7 +125,7 @@ func (g *edges) insert(l *list, i uint32) {
 // changed adds the weights up again: sums that are corrected drift.
 func (g *edges) changed(l *list) {
 	l.all, l.pos = g.sums(l, l.len)
-	l.ready = false
+	l.drawn = 0
 }
 
 // sums adds the weights up, without the arc at skip.
@@ -146,10 +146,11 @@ func (g *edges) sums(l *list, skip uint32) (all, pos float64) {
 // prepare computes cum and guide.
 func (g *edges) prepare(l *list) {
 	arcs, weights := g.arcsOf(l), g.weightsOf(l)
-	sum, scale := 0.0, 1/l.all
+	arcs = arcs[:len(weights)]
+	sum, scale := 0.0, l.scale()
 	for i, w := range weights {
 		sum += math.Abs(w)
-		arcs[i].cum = fraction(float64(sum * scale))
+		arcs[i].cum = share(sum, scale)
 	}
 	arcs[len(arcs)-1].cum = math.MaxUint64
 	width, bound, i := math.MaxUint64/uint64(len(arcs)), uint64(0), uint32(0)
@@ -160,7 +161,19 @@ func (g *edges) prepare(l *list) {
 		arcs[j].guide = i
 		bound += width
 	}
-	l.ready = true
+}
+
+// scale turns sums of weights into units of 2⁻⁶⁴ of the whole.
+func (l *list) scale() float64 { return two64 / l.all }
+
+const two64 = 1 << 64
+
+// share is a part of the whole in units of 2⁻⁶⁴, short of the whole itself.
+func share(sum, scale float64) uint64 {
+	if x := sum * scale; x < two64 {
+		return uint64(x)
+	}
+	return math.MaxUint64
 }
 
 // draw chooses an out-edge by weight, among the positive ones only if the walk
@@ -170,16 +183,22 @@ func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok
 	if l.len == 0 {
 		return 0, false
 	}
-	if !l.ready {
-		g.prepare(l)
-	}
 	if distrust && l.pos != l.all {
 		return g.drawPositive(l, random)
 	}
 	return g.choose(l, random.Uint64()), true
 }
 
+// choose returns the arc that a random number means. The first time after a
+// change it finds it by adding up, which is less work than to prepare: many lists
+// change again before they are drawn from a second time.
 func (g *edges) choose(l *list, x uint64) uint32 {
+	if l.drawn < 2 {
+		if l.drawn++; l.drawn == 1 {
+			return g.search(l, x)
+		}
+		g.prepare(l)
+	}
 	arcs := g.arcsOf(l)
 	j, _ := bits.Mul64(x, uint64(len(arcs)))
 	i := arcs[j].guide
@@ -187,6 +206,19 @@ func (g *edges) choose(l *list, x uint64) uint32 {
 		i++
 	}
 	return arcs[i].to
+}
+
+// search is choose by the weights alone.
+func (g *edges) search(l *list, x uint64) uint32 {
+	weights := g.weightsOf(l)
+	sum, scale := 0.0, l.scale()
+	for i, w := range weights[:len(weights)-1] {
+		sum += math.Abs(w)
+		if x <= share(sum, scale) {
+			return g.arcs[l.at+uint32(i)].to
+		}
+	}
+	return g.arcs[l.at+l.len-1].to
 }
 
 // drawPositive chooses among the positive edges: by refusal where few draws are

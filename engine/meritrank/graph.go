@@ -2,7 +2,6 @@ package meritrank
 
 import (
 	"fmt"
-	"math"
 )
 
 // Graph is a signed graph and the views of its egos. It is not safe for concurrent
@@ -17,12 +16,12 @@ type Graph struct {
 	calls  uint64
 
 	// Scratch.
-	marks []mark
-	met   []record
-	fresh []int32
-	cuts  []visit
-	path  []uint32
-	rank  ranking
+	marks   []mark
+	cuts    []visit
+	path    []uint32
+	rank    ranking
+	push    pusher
+	refined []Score
 }
 
 // New returns an empty graph, or ErrConfig.
@@ -182,16 +181,7 @@ func (g *Graph) Usage() Usage {
 	u := Usage{Egos: len(g.egos)}
 	for _, e := range g.egos {
 		u.WalkNodes += e.length + int64(len(e.walks))
-		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 28*cap(e.table.places))
+		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 24*cap(e.list) + 4*cap(e.places))
 	}
 	return u
-}
-
-// hit is the share of an ego's hits that a node holds, and its standard error.
-func (e *ego) hit(net float64, r *record) Score {
-	total := float64(e.hits)
-	value := net / total
-	// Both are sums over walks, x of the node and t of all: Σ(x − value·t)².
-	spread := float64(r.plus+r.minus) - float64(2*value*float64(r.joint)) + float64(float64(value*value)*float64(e.squares))
-	return Score{Node: r.node - 1, Value: value, Error: math.Sqrt(max(spread, 1)) / total}
 }

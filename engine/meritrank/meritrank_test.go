@@ -12,71 +12,84 @@ import (
 
 // check recounts everything that is kept about an ego's walks.
 func check(g *Graph, e *ego) error {
-	type counts struct {
-		visits, plus, minus uint32
-		joint               int32
-	}
-	want := map[Node]*counts{}
-	of := func(v Node) *counts {
-		if want[v] == nil {
-			want[v] = &counts{}
-		}
-		return want[v]
-	}
+	type counts struct{ visits, plus, minus uint32 }
+	want := map[uint32]*counts{0: {}}
 	var length, hits, squares int64
-	of(e.node)
 	for number := range e.walks {
 		w := &e.walks[number]
 		if w.len > w.cap || int(w.turn) > int(w.len) && w.turn != never || w.turn == 0 {
 			return fmt.Errorf("walk %d: %+v", number, *w)
 		}
-		plus, minus := map[Node]bool{e.node: true}, map[Node]bool{}
+		type met struct {
+			record    uint32
+			distrusts bool
+		}
+		seen := map[met]bool{{0, false}: true}
 		last := e.node
 		for p := 1; p <= int(w.len); p++ {
 			s := e.steps[w.at+uint32(p)-1]
-			weight := g.Weight(last, s.node)
+			r := &e.list[s.record]
+			weight := g.Weight(last, r.node)
 			if weight == 0 || (weight < 0) != (p == int(w.turn)) {
-				return fmt.Errorf("walk %d goes from %d to %d at step %d: weight %v, turn at %d", number, last, s.node, p, weight, w.turn)
+				return fmt.Errorf("walk %d goes from %d to %d at step %d: weight %v, turn at %d", number, last, r.node, p, weight, w.turn)
 			}
-			r := e.table.find(s.node)
-			if r == nil || s.slot >= r.len || e.visits[r.at+s.slot] != at(uint32(number), p) {
-				return fmt.Errorf("walk %d step %d: no visit at slot %d of node %d", number, p, s.slot, s.node)
+			at := met{s.record, p >= int(w.turn)}
+			if s.slot >= r.len || e.visits[r.at+s.slot] != visitOf(uint32(number), p, !seen[at]) {
+				return fmt.Errorf("walk %d step %d: not the visit at slot %d of node %d", number, p, s.slot, r.node)
 			}
-			of(s.node).visits++
-			if p < int(w.turn) {
-				plus[s.node] = true
-			} else {
-				minus[s.node] = true
+			seen[at] = true
+			if want[s.record] == nil {
+				want[s.record] = &counts{}
 			}
-			last = s.node
+			want[s.record].visits++
+			last = r.node
 		}
-		t := len(plus) + len(minus)
-		if int(w.hits) != t {
-			return fmt.Errorf("walk %d has %d hits, kept %d", number, t, w.hits)
+		for at := range seen {
+			if at.distrusts {
+				want[at.record].minus++
+			} else {
+				want[at.record].plus++
+			}
+		}
+		if int(w.hits) != len(seen) {
+			return fmt.Errorf("walk %d has %d hits, kept %d", number, len(seen), w.hits)
 		}
 		length += int64(w.len)
-		hits += int64(t)
-		squares += int64(t) * int64(t)
-		for v := range plus {
-			of(v).plus++
-			of(v).joint += int32(t)
-		}
-		for v := range minus {
-			of(v).minus++
-			of(v).joint -= int32(t)
-		}
+		hits += int64(w.hits)
+		squares += int64(w.hits) * int64(w.hits)
 	}
 	if e.length != length || e.hits != hits || e.squares != squares {
 		return fmt.Errorf("sums %d %d %d, recounted %d %d %d", e.length, e.hits, e.squares, length, hits, squares)
 	}
-	if e.table.used != len(want) {
-		return fmt.Errorf("%d records, %d nodes met", e.table.used, len(want))
+	if e.size() != len(want) {
+		return fmt.Errorf("%d records, %d nodes met", e.size(), len(want))
 	}
-	for v, c := range want {
-		r := e.table.find(v)
-		if r == nil || r.len != c.visits || r.len > r.cap || r.plus != c.plus || r.minus != c.minus || r.joint != c.joint {
-			return fmt.Errorf("node %d: record %+v, recounted %+v", v, r, *c)
+	for number, c := range want {
+		r := &e.list[number]
+		if found, ok := e.find(r.node); !ok || found != number || r.len != c.visits || r.len > r.cap || r.plus != c.plus || r.minus != c.minus {
+			return fmt.Errorf("node %d: record %+v, recounted %+v", r.node, *r, *c)
 		}
+	}
+	return checkRuns(e)
+}
+
+// checkRuns adds up the places of all lists and of what is free.
+func checkRuns(e *ego) error {
+	steps, visits := uint32(0), uint32(0)
+	for _, w := range e.walks {
+		steps += uint32(w.cap)
+	}
+	for _, r := range e.list {
+		if r.node != vacant {
+			visits += r.cap
+		}
+	}
+	for class := range e.runs.free {
+		steps += uint32(len(e.stepRuns.free[class])) << class
+		visits += uint32(len(e.runs.free[class])) << class
+	}
+	if steps != e.stepRuns.end || visits != e.runs.end {
+		return fmt.Errorf("%d of %d steps, %d of %d visits accounted for", steps, e.stepRuns.end, visits, e.runs.end)
 	}
 	return nil
 }

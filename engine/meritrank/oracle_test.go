@@ -111,8 +111,8 @@ func (d *deviations) compareHits(g *Graph, weights map[[2]Node]float64, n int, e
 }
 
 func (e *ego) counts(v Node) (plus, minus uint32) {
-	if r := e.table.find(v); r != nil {
-		return r.plus, r.minus
+	if number, ok := e.find(v); ok {
+		return e.list[number].plus, e.list[number].minus
 	}
 	return 0, 0
 }

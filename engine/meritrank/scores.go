@@ -53,19 +53,18 @@ func (g *Graph) Score(node, peer Node) (Score, error) {
 	if err != nil {
 		return Score{}, err
 	}
-	r := e.table.find(peer)
-	if r == nil {
+	number, ok := e.find(peer)
+	if !ok {
 		return Score{Node: peer, Error: 1 / float64(e.hits)}, nil
 	}
-	item := ranked{g.net(e, r), peer, 0}
-	return e.hit(item.hits(), r), nil
+	return e.score(ranked{g.net(e, number), peer, number}), nil
 }
 
 // A ranked node is on its way through a sort.
 type ranked struct {
-	key   uint64 // net hits, shifted and moved so that none is negative
-	node  Node
-	place uint32 // of its record
+	key    uint64 // net hits, shifted and moved so that none is negative
+	node   Node
+	number uint32 // of its record
 }
 
 const (
@@ -74,16 +73,47 @@ const (
 	digit   = 11
 )
 
-// hits is what the key stands for.
-func (r *ranked) hits() float64 { return math.Ldexp(float64(int64(r.key)-netZero), -netBits) }
+// score turns net hits into a share of all hits. Both are sums over the walks, x
+// and t of each, so the share's variance is Σ(x − share·t)² over the square of all
+// hits.
+func (e *ego) score(item ranked) Score {
+	r := &e.list[item.number]
+	total := float64(e.hits)
+	share := math.Ldexp(float64(int64(item.key)-netZero), -netBits) / total
+	spread := float64(r.plus+r.minus) - float64(2*share*e.joint(item.number)) + float64(float64(share*share)*float64(e.squares))
+	return Score{Node: r.node, Value: share, Error: math.Sqrt(max(spread, 1)) / total}
+}
 
-func (e *ego) score(r ranked) Score { return e.hit(r.hits(), &e.table.places[r.place]) }
+// joint is Σ x·t of a node over the walks. For a node that few walks meet it
+// hardly matters, and what a hit goes with on average will do.
+func (e *ego) joint(number uint32) float64 {
+	r := &e.list[number]
+	if 100*int(r.len) < len(e.walks) && number != 0 {
+		return float64(int64(r.plus)-int64(r.minus)) * float64(e.squares) / float64(e.hits)
+	}
+	sum := int64(0)
+	if number == 0 {
+		sum = e.hits
+	}
+	for _, v := range e.visitsOf(number) {
+		if v.first() {
+			w := &e.walks[v.walk()]
+			if v.position() < int(w.turn) {
+				sum += int64(w.hits)
+			} else {
+				sum -= int64(w.hits)
+			}
+		}
+	}
+	return float64(sum)
+}
 
 // net is a node's key: its trusting hits, less what connectivity takes, less its
 // distrusting ones.
-func (g *Graph) net(e *ego, r *record) uint64 {
+func (g *Graph) net(e *ego, number uint32) uint64 {
+	r := &e.list[number]
 	net := (int64(r.plus) - int64(r.minus)) << netBits
-	if g.cfg.Beta > 0 && g.single(e, r) {
+	if g.cfg.Beta > 0 && g.single(e, number) {
 		net -= int64(math.RoundToEven(math.Ldexp(float64(g.cfg.Beta*float64(r.plus)), netBits)))
 	}
 	return uint64(net + netZero)
@@ -94,10 +124,10 @@ type ranking struct{ items, other []ranked }
 
 // fill lists the nodes that an ego has met, in no particular order.
 func (r *ranking) fill(g *Graph, e *ego) {
-	r.items = slices.Grow(r.items[:0], e.table.used)
-	for i := range e.table.places {
-		if p := &e.table.places[i]; p.node != 0 {
-			r.items = append(r.items, ranked{g.net(e, p), p.node - 1, uint32(i)})
+	r.items = slices.Grow(r.items[:0], e.size())
+	for i := range e.list {
+		if node := e.list[i].node; node != vacant {
+			r.items = append(r.items, ranked{g.net(e, uint32(i)), node, uint32(i)})
 		}
 	}
 }

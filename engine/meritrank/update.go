@@ -54,27 +54,27 @@ func (g *edges) compare(from, to Node, before list, old, weight, alpha float64) 
 
 // follow brings an ego's walks in line with a changed edge.
 func (g *Graph) follow(e *ego, c *change) {
-	r := e.table.find(c.from)
-	if r == nil {
+	from, ok := e.find(c.from)
+	if !ok {
 		return
 	}
-	list := e.listOf(r)
-	starts := 0
-	if c.from == e.node {
+	list, starts := e.visitsOf(from), 0
+	if from == 0 {
 		starts = len(e.walks)
 	}
 	// A step over the edge is in the lists of both its ends.
+	to, ok := e.find(c.to)
 	back := false
-	if !c.grows {
-		to := e.table.find(c.to)
-		if to == nil {
-			return
-		}
-		if int(to.len) < starts+len(list) {
-			list, starts, back = e.listOf(to), 0, true
-		}
+	switch {
+	case !ok && !c.grows:
+		return
+	case !ok:
+		to = vacant
+	case !c.grows && int(e.list[to].len) < starts+len(list):
+		list, starts, back = e.visitsOf(to), 0, true
 	}
-	g.cuts = e.pick(g.cuts[:0], c, list, starts, back)
+	p := picking{c, from, to, back}
+	g.cuts = e.pick(g.cuts[:0], &p, list, starts)
 	slices.Sort(g.cuts)
 	last := uint32(WalksMax)
 	for _, v := range g.cuts {
@@ -85,13 +85,23 @@ func (g *Graph) follow(e *ego, c *change) {
 	}
 }
 
-func (e *ego) listOf(r *record) []visit { return e.visits[r.at:][:r.len] }
+func (e *ego) visitsOf(number uint32) []visit {
+	r := &e.list[number]
+	return e.visits[r.at:][:r.len]
+}
+
+// picking is a change as one ego sees it.
+type picking struct {
+	*change
+	from, to uint32 // numbers of the records
+	back     bool   // the list is that of the target
+}
 
 // pick appends the visits of the change's source after which walks change. The
 // list holds visits of the source, or where back is set of the target; starts
-// more visits, of the ego by its starts, stand before it. Each is looked at with
+// more visits, the walks' starts, stand before it. Each is looked at with
 // the larger of the two chances, all by one draw for each that is.
-func (e *ego) pick(dst []visit, c *change, list []visit, starts int, back bool) []visit {
+func (e *ego) pick(dst []visit, c *picking, list []visit, starts int) []visit {
 	most := max(c.chance[0], c.chance[1])
 	if most <= 0 {
 		return dst
@@ -99,11 +109,11 @@ func (e *ego) pick(dst []visit, c *change, list []visit, starts int, back bool) 
 	gaps := newGaps(most)
 	n := starts + len(list)
 	for i := gaps.next(&e.random); i < n; i += 1 + gaps.next(&e.random) {
-		v := at(uint32(i), 0)
+		v := visitOf(uint32(i), 0, true)
 		if i >= starts {
 			v = list[i-starts]
 		}
-		if back {
+		if c.back {
 			v = v.before()
 		}
 		if part, ok := e.concerns(c, v); ok && e.accept(c.chance[part], most) {
@@ -120,52 +130,42 @@ func (e *ego) accept(chance, most float64) bool {
 
 // concerns reports whether the step after a visit is one that the change can
 // turn elsewhere, and in which part of the walk it is.
-func (e *ego) concerns(c *change, v visit) (part int, ok bool) {
+func (e *ego) concerns(c *picking, v visit) (part int, ok bool) {
 	w := &e.walks[v.walk()]
 	p := v.position()
 	if p >= int(w.turn) {
 		part = 1
 	}
-	next := Node(distrusts) // no node
-	if p < int(w.len) {
-		next = e.steps[w.at+uint32(p)].node
-	}
+	ended := p == int(w.len)
 	switch {
 	case c.grows && c.dead[part]:
-		return part, true // ended here
+		return part, true
 	case c.grows:
-		return part, next != distrusts && next != c.to
+		return part, !ended && e.steps[int(w.at)+p].record != c.to
+	case c.back && p == 0:
+		return part, c.from == 0
+	case c.back:
+		return part, e.steps[int(w.at)+p-1].record == c.from
 	}
-	return part, next == c.to && e.nodeAt(w, p) == c.from
-}
-
-// nodeAt is the node of a walk's step p, of its start for 0.
-func (e *ego) nodeAt(w *walk, p int) Node {
-	if p == 0 {
-		return e.node
-	}
-	return e.steps[w.at+uint32(p)-1].node
+	return part, !ended && e.steps[int(w.at)+p].record == c.to
 }
 
 // redraw cuts a walk after a visit, turns its next step as the change says and
 // lets it go on from there.
+
 func (g *Graph) redraw(e *ego, c *change, v visit) {
 	number, p := v.walk(), v.position()
 	w := &e.walks[number]
-	e.account(w, -1)
-	for i := int(w.len); i > p; i-- {
-		e.unvisit(e.steps[w.at+uint32(i)-1])
-	}
-	w.len = uint16(p)
-	if int(w.turn) > p {
-		w.turn = never
-	}
+	e.hits -= int64(w.hits)
+	e.squares -= int64(w.hits) * int64(w.hits)
+	e.cut(w, p)
 	path := g.path[:0]
 	if to, ok := g.turned(e, c, w); ok {
 		path = g.goOn(e, w, append(path, to), LengthMax-1-p)
 	}
 	e.extend(number, path)
-	e.account(w, 1)
+	e.hits += int64(w.hits)
+	e.squares += int64(w.hits) * int64(w.hits)
 	g.path = path
 }
 
@@ -230,110 +230,100 @@ func (g *Graph) goOn(e *ego, w *walk, path []uint32, room int) []uint32 {
 // extend appends a path to a walk.
 func (e *ego) extend(number uint32, path []uint32) {
 	w := &e.walks[number]
-	p := uint32(w.len)
-	if n := p + uint32(len(path)); n > uint32(w.cap) {
-		room := roomFor(n)
+	if n := int(w.len) + len(path); n > int(w.cap) {
+		room := roomFor(uint32(n))
 		to := e.stepRuns.take(room)
 		e.steps = fit(e.steps, e.stepRuns.end)
-		copy(e.steps[to:][:p], e.steps[w.at:][:p])
+		copy(e.steps[to:], e.steps[w.at:][:w.len])
 		e.stepRuns.give(w.at, uint32(w.cap))
 		w.at, w.cap = to, uint16(room)
 	}
-	for i, to := range path {
+	for _, to := range path {
 		w.len++
 		if to&distrusts != 0 {
 			w.turn = w.len
-			to &^= distrusts
 		}
-		e.steps[w.at+p+uint32(i)] = step{to, e.visit(to, at(number, int(w.len)))}
+		e.visit(number, w, to&^distrusts)
 	}
 }
 
-// visit adds a visit to a node's list and returns its slot.
-func (e *ego) visit(node Node, v visit) (slot uint32) {
-	r := e.table.need(node)
+// visit writes a walk's last step: what it visits, in its node's list.
+func (e *ego) visit(number uint32, w *walk, node Node) {
+	s := &e.steps[w.at+uint32(w.len)-1]
+	s.record = e.need(node)
+	r := &e.list[s.record]
+	first := e.isFirst(w, s.record)
+	switch {
+	case !first:
+	case w.turn == never:
+		r.plus++
+		w.hits++
+	default:
+		r.minus++
+		w.hits++
+	}
 	if r.len == r.cap {
 		room := roomFor(r.len + 1)
 		to := e.runs.take(room)
 		e.visits = fit(e.visits, e.runs.end)
-		copy(e.visits[to:], e.listOf(r))
+		copy(e.visits[to:], e.visits[r.at:][:r.len])
 		e.runs.give(r.at, r.cap)
 		r.at, r.cap = to, room
 	}
-	e.visits[r.at+r.len] = v
+	e.visits[r.at+r.len] = visitOf(number, int(w.len), first)
+	s.slot = r.len
 	r.len++
 	e.length++
-	return r.len - 1
 }
 
-// unvisit takes a step out of its node's list of visits: the last visit moves to
-// its place. A node that no walk visits is forgotten.
-func (e *ego) unvisit(s step) {
-	r := e.table.find(s.node)
-	r.len--
-	e.length--
-	moved := e.visits[r.at+r.len]
-	e.visits[r.at+s.slot] = moved
-	w := &e.walks[moved.walk()]
-	e.steps[w.at+uint32(moved.position())-1].slot = s.slot
-	if r.len == 0 && s.node != e.node {
-		e.runs.give(r.at, r.cap)
-		e.table.remove(r)
-	}
-}
-
-// account adds a walk's hits to the records, or takes them away with sign −1.
-func (e *ego) account(w *walk, sign int32) {
-	steps := e.steps[w.at:][:w.len]
-	if sign > 0 {
-		w.hits = e.distinct(w, steps)
-	}
-	hits := int32(w.hits)
-	e.hits += int64(sign * hits)
-	e.squares += int64(sign) * int64(hits) * int64(hits)
-	start := e.table.find(e.node)
-	start.plus += uint32(sign)
-	start.joint += sign * hits
-	for i := range steps {
-		if e.repeats(w, steps, i) {
-			continue
-		}
-		r := e.table.find(steps[i].node)
-		if i+1 < int(w.turn) {
-			r.plus += uint32(sign)
-			r.joint += sign * hits
-		} else {
-			r.minus += uint32(sign)
-			r.joint -= sign * hits
-		}
-	}
-}
-
-// distinct counts the different nodes of both parts.
-func (e *ego) distinct(w *walk, steps []step) uint16 {
-	hits := uint16(1)
-	for i := range steps {
-		if !e.repeats(w, steps, i) {
-			hits++
-		}
-	}
-	return hits
-}
-
-// repeats reports whether the i-th step's node occurs before, in the same part.
-func (e *ego) repeats(w *walk, steps []step, i int) bool {
+// isFirst reports whether a record occurs in the last part of a walk before its
+// last step.
+func (e *ego) isFirst(w *walk, number uint32) bool {
 	from := 0
-	if i+1 >= int(w.turn) {
+	if w.turn != never {
 		from = int(w.turn) - 1
-	} else if steps[i].node == e.node {
-		return true // the start is in the trusting part
+	} else if number == 0 {
+		return false // the start is in the trusting part
 	}
-	for _, s := range steps[from:i] {
-		if s.node == steps[i].node {
-			return true
+	for _, s := range e.steps[w.at:][from : w.len-1] {
+		if s.record == number {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// cut shortens a walk to its first p steps and takes the others out of their
+// lists: the last visit of a list moves to the place of the one that goes. A node
+// that no walk visits is forgotten.
+func (e *ego) cut(w *walk, p int) {
+	gone := e.steps[w.at:][p:w.len]
+	for i := len(gone) - 1; i >= 0; i-- {
+		s := gone[i]
+		r := &e.list[s.record]
+		list := e.visits[r.at:][:r.len]
+		if list[s.slot].first() {
+			w.hits--
+			if p+i+1 < int(w.turn) {
+				r.plus--
+			} else {
+				r.minus--
+			}
+		}
+		moved := list[len(list)-1]
+		list[s.slot] = moved
+		other := &e.walks[moved.walk()]
+		e.steps[int(other.at)+moved.position()-1].slot = s.slot
+		if r.len--; r.len == 0 && s.record != 0 {
+			e.runs.give(r.at, r.cap)
+			e.remove(s.record)
+		}
+	}
+	e.length -= int64(len(gone))
+	w.len = uint16(p)
+	if int(w.turn) > p {
+		w.turn = never
+	}
 }
 
 // gaps are the distances between successes of independent trials.

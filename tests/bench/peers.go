@@ -20,6 +20,7 @@ var peerMeasurements = []measurement{
 	{"meritrank_update", meritUpdate},
 	{"meritrank_scores", meritScores},
 	{"meritrank_load", meritLoad},
+	{"meritrank_tau", meritTau},
 }
 
 // dataDir holds the data sets that some figures need.
