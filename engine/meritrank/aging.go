@@ -51,6 +51,9 @@ func (a *Aging) Observe(from, to Node, weight float64, at int64) (changed bool, 
 	if err != nil {
 		return false, err
 	}
+	if math.Abs(grown) <= WeightMin {
+		grown = 0
+	}
 	old := a.graph.weight(from, to)
 	most := max(math.Abs(old), math.Abs(grown))
 	if math.Signbit(old) == math.Signbit(grown) && math.Abs(old-grown) <= float64(a.epsilon*most) {
@@ -86,7 +89,7 @@ func (a *Aging) age(from Node, at int64) float64 {
 // rebase moves a node's base by whole half-lives. Edges that have become too light
 // end.
 func (a *Aging) rebase(from Node, halfLives float64) error {
-	a.bases[from] += int64(min(float64(halfLives*a.halfLife), TimeMax))
+	a.bases[from] += int64(uint64(float64(halfLives * a.halfLife))) // up to 2⁶³, which wraps back
 	if int(from) >= len(a.graph.lists) {
 		return nil
 	}

@@ -16,12 +16,14 @@ type Graph struct {
 	calls  uint64
 
 	// Scratch.
-	marks   []mark
-	cuts    []visit
-	path    []uint32
-	rank    ranking
-	push    pusher
-	refined []Score
+	marks     []mark
+	stepRoom  []step
+	visitRoom []visit
+	cuts      []visit
+	path      []uint32
+	rank      ranking
+	push      pusher
+	refined   []Score
 }
 
 // New returns an empty graph, or ErrConfig.

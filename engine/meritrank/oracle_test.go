@@ -90,7 +90,9 @@ func (d *deviations) add(hits uint32, walks int, h float64) {
 	}
 	z := (float64(hits) - float64(walks)*h) / math.Sqrt(spread)
 	d.squares += z * z
-	d.most = max(d.most, math.Abs(z))
+	if spread > 25 { // rarer counts are far from normal
+		d.most = max(d.most, math.Abs(z))
+	}
 	d.count++
 }
 

@@ -10,8 +10,8 @@ import (
 // What a refinement may cost, in units of the walks of an ego: arcs pushed over
 // and walks drawn for what is left.
 const (
-	pushesPerWalk  = 50
-	walksPerSample = 5
+	pushesPerWalk  = 35
+	walksPerSample = 3
 )
 
 // Refined appends the k highest scores like Top, with errors several times smaller
@@ -33,10 +33,10 @@ func (g *Graph) Refined(dst []Score, node Node, k int) ([]Score, error) {
 	p.start(g, e)
 	p.push(g, pushesPerWalk*g.cfg.Walks)
 	p.sample(g, max(g.cfg.Walks/walksPerSample, 1))
-	p.candidates(2*k + 16)
+	p.candidates(&g.rank, k+k/4+8)
 	scores := g.refined[:0]
-	for _, v := range p.nodes {
-		scores = append(scores, g.refine(e, v))
+	for i := range g.rank.items {
+		scores = append(scores, g.refine(e, g.rank.items[i].node))
 	}
 	p.finish()
 	slices.SortFunc(scores, func(a, b Score) int {
@@ -66,7 +66,6 @@ type pusher struct {
 	states []state
 	known  []uint32 // states that mass has come to
 	path   []uint32
-	nodes  []Node // candidates
 	random rand.ChaCha8
 	weight float64 // of one sampled walk
 }
@@ -103,7 +102,7 @@ func (p *pusher) add(s uint32, mass float64) {
 // their share of what waits.
 func (p *pusher) push(g *Graph, arcs int) {
 	for waiting := 1.0; arcs > 0 && waiting > 1e-6; {
-		least := waiting / float64(8*len(p.known))
+		least := waiting / (2 * float64(len(p.known)))
 		for i := 0; i < len(p.known) && arcs > 0; i++ {
 			s := p.known[i]
 			if p.states[s].waiting > least {
@@ -196,30 +195,18 @@ func (p *pusher) expected(s uint32) (visits, variance float64) {
 }
 
 // candidates leaves the n nodes with the most net visits.
-func (p *pusher) candidates(n int) {
-	p.nodes = p.nodes[:0]
+func (p *pusher) candidates(rank *ranking, n int) {
+	rank.items = rank.items[:0]
 	for _, s := range p.known {
-		if s&1 == 0 || !p.states[s&^1].known {
-			p.nodes = append(p.nodes, s>>1)
+		if s&1 != 0 && p.states[s^1].known {
+			continue // with its twin
 		}
+		plus, _ := p.expected(s &^ 1)
+		minus, _ := p.expected(s | 1)
+		net := int64(math.Ldexp(plus-minus, 2*netBits-10))
+		rank.items = append(rank.items, ranked{key: uint64(net + netZero<<1), node: s >> 1})
 	}
-	slices.Sort(p.nodes)
-	net := func(v Node) float64 {
-		plus, _ := p.expected(2 * v)
-		minus, _ := p.expected(2*v | 1)
-		return plus - minus
-	}
-	slices.SortStableFunc(p.nodes, func(a, b Node) int {
-		x, y := net(a), net(b)
-		switch {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
-	p.nodes = p.nodes[:min(n, len(p.nodes))]
+	rank.keep(n)
 }
 
 // refine is a node's score from expected visits.
@@ -233,9 +220,13 @@ func (g *Graph) refine(e *ego, v Node) Score {
 	if g.cfg.Beta > 0 && met && g.single(e, number) {
 		plus -= float64(g.cfg.Beta * plus)
 	}
-	// What a walk hits in all, which only scales.
-	hits := float64(e.hits) / float64(len(e.walks))
-	return Score{Node: v, Value: (plus - minus) / hits, Error: math.Sqrt(plusSpread+minusSpread) / hits}
+	// What a walk hits in all scales every score, by the same error.
+	walks := float64(len(e.walks))
+	hits := float64(e.hits) / walks
+	scale := (float64(e.squares)/walks - float64(hits*hits)) / (walks * float64(hits*hits))
+	value := (plus - minus) / hits
+	spread := (plusSpread+minusSpread)/float64(hits*hits) + float64(float64(value*value)*scale)
+	return Score{Node: v, Value: value, Error: math.Sqrt(spread)}
 }
 
 // chance is the chance that a walk meets a node in one of its parts, and its

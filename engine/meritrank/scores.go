@@ -80,32 +80,47 @@ func (e *ego) score(item ranked) Score {
 	r := &e.list[item.number]
 	total := float64(e.hits)
 	share := math.Ldexp(float64(int64(item.key)-netZero), -netBits) / total
-	spread := float64(r.plus+r.minus) - float64(2*share*e.joint(item.number)) + float64(float64(share*share)*float64(e.squares))
+	squares, joint := e.moments(item.number)
+	spread := squares - float64(2*share*joint) + float64(float64(share*share)*float64(e.squares))
 	return Score{Node: r.node, Value: share, Error: math.Sqrt(max(spread, 1)) / total}
 }
 
-// joint is Σ x·t of a node over the walks. For a node that few walks meet it
-// hardly matters, and what a hit goes with on average will do.
-func (e *ego) joint(number uint32) float64 {
+// moments are Σ x² and Σ x·t of a node over the walks. For a node that few walks
+// meet the latter hardly matters, and what a hit goes with on average will do.
+func (e *ego) moments(number uint32) (squares, joint float64) {
 	r := &e.list[number]
 	if 100*int(r.len) < len(e.walks) && number != 0 {
-		return float64(int64(r.plus)-int64(r.minus)) * float64(e.squares) / float64(e.hits)
+		net := float64(int64(r.plus) - int64(r.minus))
+		return float64(r.plus + r.minus), net * float64(e.squares) / float64(e.hits)
 	}
-	sum := int64(0)
+	sum, both := int64(0), uint32(0)
 	if number == 0 {
 		sum = e.hits
 	}
 	for _, v := range e.visitsOf(number) {
-		if v.first() {
-			w := &e.walks[v.walk()]
-			if v.position() < int(w.turn) {
-				sum += int64(w.hits)
-			} else {
-				sum -= int64(w.hits)
-			}
+		if !v.first() {
+			continue
+		}
+		w := &e.walks[v.walk()]
+		if v.position() < int(w.turn) {
+			sum += int64(w.hits)
+			continue
+		}
+		sum -= int64(w.hits)
+		if number == 0 || occurs(e.steps[w.at:][:w.turn-1], number) {
+			both++
 		}
 	}
-	return float64(sum)
+	return float64(r.plus + r.minus - 2*both), float64(sum)
+}
+
+func occurs(steps []step, number uint32) bool {
+	for _, s := range steps {
+		if s.record == number {
+			return true
+		}
+	}
+	return false
 }
 
 // net is a node's key: its trusting hits, less what connectivity takes, less its

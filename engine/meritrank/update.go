@@ -83,6 +83,7 @@ func (g *Graph) follow(e *ego, c *change) {
 			g.redraw(e, c, v)
 		}
 	}
+	g.compact(e)
 }
 
 func (e *ego) visitsOf(number uint32) []visit {
@@ -285,12 +286,7 @@ func (e *ego) isFirst(w *walk, number uint32) bool {
 	} else if number == 0 {
 		return false // the start is in the trusting part
 	}
-	for _, s := range e.steps[w.at:][from : w.len-1] {
-		if s.record == number {
-			return false
-		}
-	}
-	return true
+	return !occurs(e.steps[w.at:][from:w.len-1], number)
 }
 
 // cut shortens a walk to its first p steps and takes the others out of their

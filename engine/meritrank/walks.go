@@ -103,6 +103,7 @@ func (g *Graph) calculate(e *ego, node Node) {
 	for i := range e.list {
 		g.marks[e.list[i].node] = mark{}
 	}
+	e.steps, e.list = tight(e.steps), tight(e.list)
 	e.reindex()
 }
 

@@ -58,8 +58,8 @@ func meritTau(rounds int) error {
 	})
 }
 
-// among is the order of some nodes by a list of scores; those that it lacks come
-// last.
+// among is the order of some nodes by a list of scores; those that it lacks are put
+// first, where they do not belong.
 func among(scores []meritrank.Score, nodes []meritrank.Node) []meritrank.Node {
 	left := map[meritrank.Node]bool{}
 	for _, n := range nodes {
@@ -74,7 +74,7 @@ func among(scores []meritrank.Score, nodes []meritrank.Node) []meritrank.Node {
 	}
 	for _, n := range nodes {
 		if left[n] {
-			order = append([]meritrank.Node{n}, order...) // wrong on purpose: not found is no luck
+			order = append([]meritrank.Node{n}, order...)
 		}
 	}
 	return order
