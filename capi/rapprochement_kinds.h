@@ -123,6 +123,24 @@ enum {
   RAP_MESSAGE_CREDENTIAL = 12 /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
 };
 
+/* RankCommandKind numbers the commands. Append-only. */
+enum {
+  RAP_RANK_COMMAND_LOAD = 1,
+  RAP_RANK_COMMAND_SET = 2,
+  RAP_RANK_COMMAND_OBSERVE = 3,
+  RAP_RANK_COMMAND_FORGET = 4,
+  RAP_RANK_COMMAND_USAGE = 5,
+  RAP_RANK_COMMAND_SCORES = 6,
+  RAP_RANK_COMMAND_MUTUAL = 7,
+  RAP_RANK_COMMAND_EDGES = 8
+};
+
+/* RankAnswerKind numbers the answers. Append-only. */
+enum {
+  RAP_RANK_ANSWER_DONE = 1,
+  RAP_RANK_ANSWER_USAGE = 2
+};
+
 /* RecordKind says what a record means. Kinds above those named here are kept
  * and relayed like a put. */
 enum {

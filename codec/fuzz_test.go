@@ -187,13 +187,23 @@ func normal(m map[string][]byte) map[string]string {
 func FuzzWorldAnswer(f *testing.F) { fuzzSamples(f, "world answer", worldAnswerAgain, nil) }
 
 func FuzzWorldCommand(f *testing.F) {
-	// Without the times, which are not kept.
-	fuzzSamples(f, "world command", func(data []byte) (any, []byte, error) {
+	fuzzSamples(f, "world command", timeless(worldCommandAgain), nil)
+}
+
+func FuzzRankAnswer(f *testing.F) { fuzzSamples(f, "rank answer", rankAnswerAgain, nil) }
+
+func FuzzRankCommand(f *testing.F) {
+	fuzzSamples(f, "rank command", timeless(rankCommandAgain), nil)
+}
+
+// timeless refuses times, which commands do not keep.
+func timeless(again func([]byte) (any, []byte, error)) func([]byte) (any, []byte, error) {
+	return func(data []byte) (any, []byte, error) {
 		if len(data) > 3 && (data[2] != 0 || data[3] != 0) {
 			return nil, nil, formatErr("test", "times", 2, "not zero")
 		}
-		return worldCommandAgain(data)
-	}, nil)
+		return again(data)
+	}
 }
 
 func FuzzFrame(f *testing.F) {

@@ -166,6 +166,20 @@ func allWorldCommands() (all []WorldCommand) {
 	return all
 }
 
+func allRankCommands() (all []RankCommand) {
+	for kind := RankCommandKind(1); NewRankCommand(kind) != nil; kind++ {
+		all = append(all, NewRankCommand(kind))
+	}
+	return all
+}
+
+func allRankAnswers() (all []RankAnswer) {
+	for kind := RankAnswerKind(1); NewRankAnswer(kind) != nil; kind++ {
+		all = append(all, NewRankAnswer(kind))
+	}
+	return all
+}
+
 func allWorldAnswers() (all []WorldAnswer) {
 	for kind := WorldAnswerKind(1); NewWorldAnswer(kind) != nil; kind++ {
 		all = append(all, NewWorldAnswer(kind))

@@ -121,6 +121,32 @@ var messageKindNames = []string{
 }
 
 // String is the name of the constant, in lower case.
+func (v RankCommandKind) String() string {
+	return enumName("rank-command-kind", rankCommandKindNames, uint64(v))
+}
+
+var rankCommandKindNames = []string{
+	1: "load",
+	2: "set",
+	3: "observe",
+	4: "forget",
+	5: "usage",
+	6: "scores",
+	7: "mutual",
+	8: "edges",
+}
+
+// String is the name of the constant, in lower case.
+func (v RankAnswerKind) String() string {
+	return enumName("rank-answer-kind", rankAnswerKindNames, uint64(v))
+}
+
+var rankAnswerKindNames = []string{
+	1: "done",
+	2: "usage",
+}
+
+// String is the name of the constant, in lower case.
 func (v RecordKind) String() string { return enumName("record-kind", recordKindNames, uint64(v)) }
 
 var recordKindNames = []string{

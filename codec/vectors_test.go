@@ -46,6 +46,8 @@ type vocabularyVectors struct {
 	Messages []item    `json:"messages"`
 	Commands []item    `json:"world_commands"`
 	Answers  []item    `json:"world_answers"`
+	Orders   []item    `json:"rank_commands"`
+	Replies  []item    `json:"rank_answers"`
 	Frames   []item    `json:"frames"`
 	Invalid  []refused `json:"invalid"`
 }
@@ -77,7 +79,7 @@ func threeOf(v any, kind uint64, encode func(now Now) ([]byte, error)) []item {
 }
 
 func makeVocabulary() vocabularyVectors {
-	v := vocabularyVectors{About: "Events and world commands are [kind, mono, wall, [fields]], effects, messages and world answers [kind, [fields]], frames [seq, ack, gaps, [message, ...]]."}
+	v := vocabularyVectors{About: "Events, world and rank commands are [kind, mono, wall, [fields]], effects, messages, world and rank answers [kind, [fields]], frames [seq, ack, gaps, [message, ...]]."}
 	for _, ev := range allEvents() {
 		v.Events = append(v.Events, threeOf(ev, uint64(ev.EventKind()), func(now Now) ([]byte, error) { return AppendEvent(nil, now, ev) })...)
 	}
@@ -89,6 +91,12 @@ func makeVocabulary() vocabularyVectors {
 	}
 	for _, a := range allWorldAnswers() {
 		v.Answers = append(v.Answers, threeOf(a, uint64(a.WorldAnswerKind()), func(Now) ([]byte, error) { return AppendWorldAnswer(nil, a) })...)
+	}
+	for _, cmd := range allRankCommands() {
+		v.Orders = append(v.Orders, threeOf(cmd, uint64(cmd.RankCommandKind()), func(Now) ([]byte, error) { return AppendRankCommand(nil, cmd) })...)
+	}
+	for _, a := range allRankAnswers() {
+		v.Replies = append(v.Replies, threeOf(a, uint64(a.RankAnswerKind()), func(Now) ([]byte, error) { return AppendRankAnswer(nil, a) })...)
 	}
 	for i, m := range allMessages() {
 		v.addMessage(MessageKind(i+1), m)
@@ -386,6 +394,7 @@ func readVectors(t *testing.T, name string, into any) {
 var decoders = map[string]func([]byte) (any, []byte, error){
 	"event": eventAgain, "effect": effectAgain, "message": messageAgain,
 	"world command": worldCommandAgain, "world answer": worldAnswerAgain,
+	"rank command": rankCommandAgain, "rank answer": rankAnswerAgain,
 	"frame":   func(b []byte) (any, []byte, error) { head, _, err := ParseFrame(b, nil); return head, nil, err },
 	"scan":    func(b []byte) (any, []byte, error) { return nil, nil, ScanOne(b) },
 	"key":     func(b []byte) (any, []byte, error) { k, err := ParseKey(b); return k, nil, err },

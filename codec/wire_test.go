@@ -52,6 +52,12 @@ func samples(n uint64) []sample {
 	for _, a := range allWorldAnswers() {
 		add("world answer", 1, a, func(*rand.Rand) ([]byte, error) { return AppendWorldAnswer(nil, a) }, worldAnswerAgain)
 	}
+	for _, cmd := range allRankCommands() {
+		add("rank command", 3, cmd, func(*rand.Rand) ([]byte, error) { return AppendRankCommand(nil, cmd) }, rankCommandAgain)
+	}
+	for _, a := range allRankAnswers() {
+		add("rank answer", 1, a, func(*rand.Rand) ([]byte, error) { return AppendRankAnswer(nil, a) }, rankAnswerAgain)
+	}
 	return all
 }
 
@@ -71,6 +77,25 @@ func effectAgain(data []byte) (any, []byte, error) {
 	}
 	encoded, err := AppendEffect(nil, ef)
 	return ef, append(encoded, rest...), err
+}
+
+// rankCommandAgain is like worldCommandAgain.
+func rankCommandAgain(data []byte) (any, []byte, error) {
+	cmd, rest, err := NextRankCommand(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	encoded, err := AppendRankCommand(nil, cmd)
+	return cmd, append(encoded, rest...), err
+}
+
+func rankAnswerAgain(data []byte) (any, []byte, error) {
+	a, rest, err := NextRankAnswer(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	encoded, err := AppendRankAnswer(nil, a)
+	return a, append(encoded, rest...), err
 }
 
 // worldCommandAgain gives back the times of the envelope as zero, which is what
@@ -135,6 +160,19 @@ func TestKindsAreTheirPlaces(t *testing.T) {
 			t.Errorf("%T says kind %d at place %d", a, a.WorldAnswerKind(), i+1)
 		}
 	}
+	for i, cmd := range allRankCommands() {
+		if cmd.RankCommandKind() != RankCommandKind(i+1) {
+			t.Errorf("%T says kind %d at place %d", cmd, cmd.RankCommandKind(), i+1)
+		}
+	}
+	for i, a := range allRankAnswers() {
+		if a.RankAnswerKind() != RankAnswerKind(i+1) {
+			t.Errorf("%T says kind %d at place %d", a, a.RankAnswerKind(), i+1)
+		}
+	}
+	if NewRankCommand(0) != nil || NewRankAnswer(0) != nil || NewRankCommand(1<<32) != nil || NewRankAnswer(1<<32) != nil {
+		t.Error("an unknown kind has a type")
+	}
 	if NewWorldCommand(0) != nil || NewWorldAnswer(0) != nil || NewWorldCommand(1<<32) != nil || NewWorldAnswer(1<<32) != nil {
 		t.Error("an unknown kind has a type")
 	}
@@ -183,7 +221,7 @@ func TestChangedBytesAreNoticed(t *testing.T) {
 	for n := range uint64(3) {
 		for _, s := range samples(n) {
 			for at := range min(len(s.data), 400) {
-				if s.part == "world command" && (at == 2 || at == 3) {
+				if (s.part == "world command" || s.part == "rank command") && (at == 2 || at == 3) {
 					continue // its times mean nothing and are not kept
 				}
 				for _, b := range []byte{0x00, 0x18, 0x1b, 0x40, 0x5f, 0x60, 0x80, 0x9f, 0xa0, 0xf6, 0xff, s.data[at] ^ 1, s.data[at] ^ 0x20} {

@@ -37,6 +37,8 @@ func cddl(v *vocabulary) []byte {
 		{"Effects: [kind, [fields]]", "effect", "ef-", "", "", v.effects},
 		{"Commands to a world: [kind, 0, 0, [fields]]", "world-command", "wc-", "0, 0, ", "", v.commands},
 		{"Answers of a world: [kind, [fields]]", "world-answer", "wa-", "", "", v.answers},
+		{"Commands to a ranking: [kind, 0, 0, [fields]]", "rank-command", "rc-", "0, 0, ", "", v.orders},
+		{"Answers of a ranking: [kind, [fields]]", "rank-answer", "ra-", "", "", v.replies},
 	} {
 		fmt.Fprintf(b, "\n; ---- %s ----\n\n", part.title)
 		var names []string
@@ -55,7 +57,7 @@ func cddl(v *vocabulary) []byte {
 // their first element.
 func hasRule(typeName string) bool {
 	switch typeName {
-	case "", "EventKind", "EffectKind", "MessageKind", "WorldCommandKind", "WorldAnswerKind":
+	case "", "EventKind", "EffectKind", "MessageKind", "WorldCommandKind", "WorldAnswerKind", "RankCommandKind", "RankAnswerKind":
 		return false
 	}
 	return true
@@ -100,7 +102,7 @@ func cddlStruct(b *bytes.Buffer, v *vocabulary, words map[string]string, s struc
 // cddlWords has numbers for constants and the schema's names for fields.
 func (v *vocabulary) cddlWords() map[string]string {
 	words := map[string]string{}
-	for _, list := range [][]structure{v.values, v.events, v.effects, v.messages, v.commands, v.answers} {
+	for _, list := range [][]structure{v.values, v.events, v.effects, v.messages, v.commands, v.answers, v.orders, v.replies} {
 		for _, s := range list {
 			for _, f := range s.fields {
 				if name := kebab(f.name); strings.Contains(name, "-") {

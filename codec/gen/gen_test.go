@@ -49,7 +49,7 @@ func readVocabulary(t *testing.T) (string, *vocabulary) {
 // Each kind has its constant, and each type a comment to hand on.
 func TestSourcesAndTablesAgree(t *testing.T) {
 	_, v := readVocabulary(t)
-	for typeName, list := range map[string][]structure{"EventKind": v.events, "EffectKind": v.effects, "MessageKind": v.messages, "WorldCommandKind": v.commands, "WorldAnswerKind": v.answers} {
+	for typeName, list := range map[string][]structure{"EventKind": v.events, "EffectKind": v.effects, "MessageKind": v.messages, "WorldCommandKind": v.commands, "WorldAnswerKind": v.answers, "RankCommandKind": v.orders, "RankAnswerKind": v.replies} {
 		if len(list) == 0 {
 			t.Errorf("no %s", typeName)
 		}

@@ -9,7 +9,8 @@ import (
 
 // cNames are the C prefixes of the enumerations, by the first word of their Go
 // constants.
-var cNames = map[string]string{"Ev": "EVENT", "Ef": "EFFECT", "Msg": "MESSAGE", "Kind": "RECORD", "Wc": "WORLD_COMMAND", "Wa": "WORLD_ANSWER"}
+var cNames = map[string]string{"Ev": "EVENT", "Ef": "EFFECT", "Msg": "MESSAGE", "Kind": "RECORD", "Wc": "WORLD_COMMAND", "Wa": "WORLD_ANSWER",
+	"Rc": "RANK_COMMAND", "Ra": "RANK_ANSWER"}
 
 func cHeader(v *vocabulary) []byte {
 	var b bytes.Buffer

@@ -28,6 +28,8 @@ type vocabulary struct {
 	messages []structure
 	commands []structure // of worlds
 	answers  []structure
+	orders   []structure                  // to rankings
+	replies  []structure                  // of rankings
 	docs     map[string]string            // of types
 	fields   map[string]map[string]string // docs of fields, by type
 }
@@ -80,6 +82,12 @@ func read(dir string) (*vocabulary, error) {
 	for kind := codec.WorldAnswerKind(1); codec.NewWorldAnswer(kind) != nil; kind++ {
 		v.answers = append(v.answers, v.structure(uint64(kind), codec.NewWorldAnswer(kind)))
 	}
+	for kind := codec.RankCommandKind(1); codec.NewRankCommand(kind) != nil; kind++ {
+		v.orders = append(v.orders, v.structure(uint64(kind), codec.NewRankCommand(kind)))
+	}
+	for kind := codec.RankAnswerKind(1); codec.NewRankAnswer(kind) != nil; kind++ {
+		v.replies = append(v.replies, v.structure(uint64(kind), codec.NewRankAnswer(kind)))
+	}
 	return v, v.checkNames()
 }
 
@@ -89,7 +97,7 @@ func (v *vocabulary) checkNames() error {
 	for _, e := range v.enums {
 		seen[e.typeName] = true
 	}
-	for _, s := range slices.Concat(v.values, v.events, v.effects, v.commands, v.answers) {
+	for _, s := range slices.Concat(v.values, v.events, v.effects, v.commands, v.answers, v.orders, v.replies) {
 		if seen[s.name] {
 			return fmt.Errorf("two types of the vocabulary are called %s", s.name)
 		}

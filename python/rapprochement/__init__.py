@@ -74,6 +74,7 @@ from .cbor import Effect, Event
 from .comparison import compare
 from .errors import RapprochementError
 from .identity import IdentityError
+from .meritrank import MeritRank
 from .metrics import Result
 from .node import Node, Now
 from .scenario import Scenario, ScenarioError
@@ -116,6 +117,7 @@ __all__ = [
     "LeaveSpace",
     "LinkDown",
     "LinkUp",
+    "MeritRank",
     "Node",
     "Now",
     "Outcome",

@@ -71,14 +71,14 @@ class Effect(Value):
 
 
 class Command(Value):
-    """What a driver tells a world."""
+    """What a driver tells a world, or a program a ranking."""
 
     __slots__ = ()
     KIND: ClassVar[IntEnum]
 
 
 class Answer(Value):
-    """What a world tells its driver."""
+    """What a world tells its driver, or a ranking its program."""
 
     __slots__ = ()
     KIND: ClassVar[IntEnum]

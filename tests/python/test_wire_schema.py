@@ -157,6 +157,8 @@ PARTS = [
     ("frame", VOCABULARY["frames"]),
     ("world-command", VOCABULARY["world_commands"]),
     ("world-answer", VOCABULARY["world_answers"]),
+    ("rank-command", VOCABULARY["rank_commands"]),
+    ("rank-answer", VOCABULARY["rank_answers"]),
     ("genesis", RECORDS["genesis"]),
     ("batch", RECORDS["batches"]),
 ]
@@ -166,7 +168,7 @@ PARTS = [
 def test_schema_accepts_the_vectors(schema, rule, vectors):
     for vector in vectors:
         data = vector["hex"]
-        if rule == "world-command":
+        if rule in ("world-command", "rank-command"):
             value = cbor2.loads(bytes.fromhex(data))
             data = cbor2.dumps([value[0], 0, 0, value[3]]).hex()
         assert schema.check(rule, bytes.fromhex(data)), vector
@@ -183,7 +185,7 @@ def test_schema_accepts_records(schema):
 PARTS_BY_RULE = dict(PARTS)
 
 
-@pytest.mark.parametrize("rule", ["event", "effect", "world-answer", "genesis", "frame"])
+@pytest.mark.parametrize("rule", ["event", "effect", "world-answer", "rank-answer", "genesis", "frame"])
 def test_schema_refuses_a_field_too_many_or_too_few(schema, rule):
     for vector in PARTS_BY_RULE[rule]:
         value = cbor2.loads(bytes.fromhex(vector["hex"]))

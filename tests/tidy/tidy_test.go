@@ -347,7 +347,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 // isPlain reports methods whose name says it all: those that fix a kind, the
 // errors' texts and the like.
 func isPlain(d *ast.FuncDecl) bool {
-	plain := []string{"EventKind", "EffectKind", "WorldCommandKind", "WorldAnswerKind", "Error", "Unwrap", "Is", "String",
+	plain := []string{"EventKind", "EffectKind", "WorldCommandKind", "WorldAnswerKind", "RankCommandKind", "RankAnswerKind", "Error", "Unwrap", "Is", "String",
 		"Latency", "Validate", "Len", "Less", "Swap", "Hint"}
 	return d.Recv != nil && slices.Contains(plain, d.Name.Name)
 }
