@@ -98,7 +98,9 @@ class MeritRank:
             config["half_life_ns"] = round(half_life * 1e9) or -1
         self._labels: list[Hashable] = []
         self._numbers: dict[Hashable, int] = {}
-        self._handle = Handle("meritrank", cbor2.dumps(config, canonical=True))
+        # Keys in canonical order, floats of 64 bits, which canonical would shorten.
+        ordered = {name: config[name] for name in sorted(config, key=lambda k: (len(k), k))}
+        self._handle = Handle("meritrank", cbor2.dumps(ordered))
 
     @classmethod
     def from_edges(cls, edges: Iterable[Sequence[Any]], **config: Any) -> MeritRank:
