@@ -12,6 +12,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile/bloom"
 	"github.com/intersubjective/rapprochement/engine/reconcile/frontier"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
+	"github.com/intersubjective/rapprochement/engine/reconcile/kvriblt"
 	"github.com/intersubjective/rapprochement/engine/reconcile/prolly"
 	"github.com/intersubjective/rapprochement/engine/reconcile/rbsr"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
@@ -121,6 +122,7 @@ func StrategyNames() []string {
 // allStrategies are those that a node can run, one a line.
 var allStrategies = []reconcile.Strategy{
 	riblt.Strategy{},
+	kvriblt.Strategy{},
 	auto.New(riblt.Strategy{}, 20, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
 	rbsr.Strategy{},
 	rbsr.Compatible{},

@@ -415,6 +415,9 @@ func (v *view) Count() uint64     { return v.pin.Len() }
 func (v *view) Summary() codec.ID { return v.summary }
 func (v *view) Salt() *codec.Salt { return &v.space.genesis.Salt }
 
+// KeepsAll implements reconcile.Keeper.
+func (v *view) KeepsAll() bool { return v.space.genesis.History == codec.HistoryAll }
+
 func (v *view) Close() {
 	for _, k := range v.kept {
 		k.Close()

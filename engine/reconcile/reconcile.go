@@ -64,6 +64,17 @@ type View interface {
 	Kept(st Strategy) Pinned
 }
 
+// A Keeper is a View that knows whether its space keeps every version of a register.
+// One that does not say keeps the highest alone.
+type Keeper interface{ KeepsAll() bool }
+
+// KeepsAll reports whether a view's space keeps every version: records are what
+// differs then, not registers.
+func KeepsAll(view View) bool {
+	k, ok := view.(Keeper)
+	return ok && k.KeepsAll()
+}
+
 // A Kept summary is what a strategy maintains beside the store, so that a
 // session costs nothing that depends on the size of the set.
 type Kept interface {
@@ -99,6 +110,9 @@ type Out struct {
 	Give []uint64
 	// Want names records to ask the other side for. Only with Done.
 	Want []uint64
+	// Asked is how many records, about, a payload of a strategy's own asks for: what
+	// Want is where they have no short ids. Only with Done.
+	Asked int
 	// Done ends the initiator's part.
 	Done bool
 	// Fallback asks for a session with FullName instead: this strategy cannot

@@ -207,7 +207,7 @@ func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 	ss.payloads = append(ss.payloads, out.Payloads...)
 	ss.gives = append(ss.gives, s.giving(ss.ch, out.Give)...)
 	if ss.mine() {
-		ss.ch.lag += uint64(len(out.Give) + len(out.Want))
+		ss.ch.lag += uint64(len(out.Give) + len(out.Want) + out.Asked)
 	}
 	if out.Fallback {
 		s.follow(ss, codec.OutcomeUnconfirmed, true, reconcile.FullName)

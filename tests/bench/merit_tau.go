@@ -80,14 +80,6 @@ func among(scores []meritrank.Score, nodes []meritrank.Node) []meritrank.Node {
 	return order
 }
 
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
-
 func minimum(values []float64) float64 {
 	least := values[0]
 	for _, v := range values {

@@ -14,6 +14,9 @@ var reconcilerMeasurements = []measurement{
 	{"sketch_insert_ns", ribltInsert},
 	{"session_warm_us", ribltSession},
 	{"cells_per_diff", ribltCells},
+	{"kvriblt_bytes_per_changed_key", kvSessions},
+	{"cells_per_diff", kvCells},
+	{"sketch_insert_ns", kvInsert},
 }
 
 func reconcilers(flags *flag.FlagSet, args []string) error {

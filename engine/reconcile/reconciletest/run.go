@@ -68,7 +68,7 @@ func Session(st reconcile.Strategy, initiator, responder *Set, between func()) (
 		if err := session.Receive(payload, to); err != nil {
 			return cost, fmt.Errorf("an honest payload was refused: %w", err)
 		}
-		if len(toB.Payloads) > sent {
+		if len(toB.Payloads) > sent && !toB.Done { // the last word is not waited for
 			cost.Rounds++
 		}
 	}
