@@ -45,7 +45,7 @@ store = "lost"
 // Twenty nodes that lose every fifth frame converge with one strategy alone, and
 // twice alike.
 func TestLossyWorldConverges(t *testing.T) {
-	for _, strategy := range []string{"prolly", "bloom"} {
+	for _, strategy := range []string{"prolly", "bloom", "kvriblt"} {
 		for _, history := range []string{"all", "current"} {
 			text := fmt.Sprintf(lossy, strategy, history)
 			r := run(t, text).Result()
