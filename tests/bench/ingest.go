@@ -114,6 +114,7 @@ type pair struct {
 	puts   uint64
 	way    []underWay
 	spent  time.Duration // in the reader's steps with frames
+	timed  int           // so many of them
 }
 
 type underWay struct {
@@ -157,6 +158,7 @@ func (p *pair) step(node int, ev codec.Event) error {
 	if node == 1 && isFrame {
 		_, cpu := watch.stop()
 		p.spent += cpu
+		p.timed++
 	}
 	for _, ef := range effects {
 		if s, ok := ef.(*codec.Send); ok {
@@ -210,7 +212,7 @@ func (p *pair) exchange(batch, writes int) ([]*codec.Record, time.Duration, erro
 	held := p.nodes[1].Count(p.space)
 	var highest uint64
 	p.stores[1].Authors(p.space, func(_ codec.PeerID, v uint64) bool { highest = v; return true })
-	p.spent = 0
+	p.spent, p.timed = 0, 0
 	for range writes {
 		put := &codec.Put{Space: p.space}
 		for range batch {
@@ -239,7 +241,7 @@ func (p *pair) exchange(batch, writes int) ([]*codec.Record, time.Duration, erro
 		records = append(records, r)
 		return true
 	})
-	return records, p.spent, nil
+	return records, p.spent - time.Duration(p.timed)*emptyInterval(), nil
 }
 
 // kernelRate is how fast the event queue is, beside a binary heap.

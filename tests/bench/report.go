@@ -72,3 +72,14 @@ type stopwatch struct {
 func start() stopwatch { return stopwatch{time.Now(), cpuTime()} }
 
 func (s stopwatch) stop() (wall, cpu time.Duration) { return time.Since(s.wall), cpuTime() - s.cpu }
+
+// emptyInterval is the processor time that a stopwatch shows of its own work: asking
+// the system may take as long as a tenth of a short step.
+func emptyInterval() (cost time.Duration) {
+	const intervals = 1000
+	for range intervals {
+		_, cpu := start().stop()
+		cost += cpu
+	}
+	return cost / intervals
+}
