@@ -20,6 +20,7 @@ const module = "github.com/intersubjective/rapprochement/"
 // deterministic core, and why.
 var outside = []string{
 	"engine/identity",               // argon2 starts goroutines; only hosts use it
+	"engine/overlay/lab",            // draws noise as the experiments of papers do
 	"engine/sim/kernel/kernelbench", // measures real time
 	"engine/store/storebench",       // measures real time
 	"engine/store/pebble",           // files and pebble's own goroutines
@@ -247,6 +248,7 @@ var layers = [][]string{
 		"engine/reconcile",
 		"engine/service",
 		"engine/meritrank",
+		"engine/overlay",
 		"engine/sim/draw",
 		"engine/sim/kernel",
 		"engine/reconcile/riblt/pinsketch",
@@ -274,6 +276,8 @@ var layers = [][]string{
 		"engine/syncer",
 		"engine/store/storebench",
 		"engine/presence",
+		"engine/rtt",
+		"engine/overlay/lab",
 	},
 	{
 		"engine",
