@@ -16,6 +16,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile/prolly"
 	"github.com/intersubjective/rapprochement/engine/reconcile/rbsr"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
+	"github.com/intersubjective/rapprochement/engine/rtt"
 	"github.com/intersubjective/rapprochement/engine/service"
 	"github.com/intersubjective/rapprochement/engine/sign"
 )
@@ -55,8 +56,10 @@ type Config struct {
 	// PushAll pushes every record over every link. By default links that bring
 	// duplicates are demoted to announcements.
 	PushAll bool
-	// Services run on the node: "presence".
+	// Services run on the node: "presence", "rtt".
 	Services []string
+	// RTT is how the service "rtt" behaves.
+	RTT rtt.Config
 	// NoAudit leaves the audit chain out, for hosts that never compare runs.
 	NoAudit bool
 }
@@ -153,8 +156,10 @@ func (c *Config) newServices() (list []service.Service, err error) {
 		switch name {
 		case presence.Name:
 			list = append(list, presence.New())
+		case rtt.Name:
+			list = append(list, rtt.New(c.RTT))
 		default:
-			return nil, fmt.Errorf("%w: Services: %q is unknown, have [%s]", errConfig, name, presence.Name)
+			return nil, fmt.Errorf("%w: Services: %q is unknown, have [%s %s]", errConfig, name, presence.Name, rtt.Name)
 		}
 	}
 	return list, nil
