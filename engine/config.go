@@ -150,6 +150,9 @@ next:
 	return list, nil
 }
 
+// ServiceNames lists the services that a configuration can name.
+func ServiceNames() []string { return []string{presence.Name, rtt.Name} }
+
 // newServices makes the services that a configuration names.
 func (c *Config) newServices() (list []service.Service, err error) {
 	for _, name := range c.Services {
@@ -159,7 +162,7 @@ func (c *Config) newServices() (list []service.Service, err error) {
 		case rtt.Name:
 			list = append(list, rtt.New(c.RTT))
 		default:
-			return nil, fmt.Errorf("%w: Services: %q is unknown, have [%s %s]", errConfig, name, presence.Name, rtt.Name)
+			return nil, fmt.Errorf("%w: Services: %q is unknown, have %v", errConfig, name, ServiceNames())
 		}
 	}
 	return list, nil

@@ -21,9 +21,9 @@ const (
 
 var errMessage = errors.New("rtt: malformed message")
 
-func datagram(kind byte, numbers ...uint64) []byte {
+func datagram(kind byte, list ...uint64) []byte {
 	b := []byte{kind}
-	for _, n := range numbers {
+	for _, n := range list {
 		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	return b

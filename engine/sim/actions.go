@@ -214,7 +214,9 @@ func (w *World) restart(n *simNode) {
 		panic(err) // the plan's configuration was valid before
 	}
 	for _, index := range n.links {
-		w.linkUp(index)
+		if !w.plan.Managed || int(index) < len(w.plan.Links) {
+			w.linkUp(index)
+		}
 	}
 }
 

@@ -3,12 +3,14 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine"
 )
 
 // ScenarioBytesMax bounds a scenario's text.
@@ -209,9 +211,14 @@ func (s *Scenario) check() *ScenarioError {
 		within("topology.degree", s.Topology.Degree, 1, 1024),
 		oneOf("space.history", s.Space.History, "current", "all"),
 		oneOf("space.write", s.Space.Write, "open", "members"),
-		s.Links.check("links."),
+		s.Links.check("links."), s.RTT.check(),
 	); err != nil {
 		return err
+	}
+	for i, name := range s.Node.Services {
+		if err := oneOf("node.services", name, engine.ServiceNames()...); err != nil || slices.Contains(s.Node.Services[:i], name) {
+			return &ScenarioError{Field: "node.services", Detail: fmt.Sprintf("want different ones of %v, got %q", engine.ServiceNames(), s.Node.Services)}
+		}
 	}
 	if err := s.Keep.check(s); err != nil {
 		return err
@@ -232,6 +239,14 @@ func (s *Scenario) check() *ScenarioError {
 		}
 	}
 	return nil
+}
+
+func (r *RTTSpec) check() *ScenarioError {
+	return firstError(
+		within("rtt.round", r.Round, 0, longest), within("rtt.publish", r.Publish, 0, longest),
+		within("rtt.best", r.Best, 0, 256), within("rtt.random", r.Random, 0, 256),
+		within("rtt.probes", r.Probes, 0, 256), within("rtt.inbound", r.Inbound, 0, 4096),
+	)
 }
 
 func (k *Keep) check(s *Scenario) *ScenarioError {

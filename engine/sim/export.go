@@ -46,6 +46,7 @@ type PlanData struct {
 	Duration int64        `cbor:"duration"`
 	Stop     bool         `cbor:"stop"`
 	CPU      bool         `cbor:"cpu"`
+	Managed  bool         `cbor:"managed"`
 	Sample   int64        `cbor:"sample"`
 	Genesis  []byte       `cbor:"genesis"`
 	Space    []byte       `cbor:"space"`
@@ -107,7 +108,7 @@ const bootsExported = 16
 func (p *Plan) Export() (*PlanData, error) {
 	space := p.space()
 	d := &PlanData{
-		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, CPU: p.CPU, Sample: p.Sample,
+		Name: p.Name, Seed: p.Seed, Duration: p.Duration, Stop: p.Stop, CPU: p.CPU, Managed: p.Managed, Sample: p.Sample,
 		Genesis: p.Genesis, Space: space[:], Absent: p.Absent, Links: p.Links, Network: networkData(p.Model, p.Params),
 		Uplink:   [2]int64{p.Uplink.BytesPerSecond, p.Uplink.QueueBytes},
 		Downlink: [2]int64{p.Downlink.BytesPerSecond, p.Downlink.QueueBytes},

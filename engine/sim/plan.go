@@ -11,6 +11,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/rtt"
 	"github.com/intersubjective/rapprochement/engine/sign"
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/draw"
@@ -35,7 +36,11 @@ type Plan struct {
 	Downlink links.Bandwidth
 	Actions  []Action // by time
 	CPU      bool
-	Within   int64 // convergence after the last action; 0: by intervals and diameter
+	// Managed says that a service of the nodes makes and ends connections: Links
+	// are those they begin with, and what a node hung up stays down until one of
+	// the two dials.
+	Managed bool
+	Within  int64 // convergence after the last action; 0: by intervals and diameter
 
 	Latencies  bool
 	Transcript bool
@@ -112,6 +117,7 @@ func Compile(s *Scenario, files map[string][]byte) (*Plan, error) {
 		return nil, err
 	}
 	p.Uplink, p.Downlink = bandwidth(s.Links.Uplink, s.Links.Queue), bandwidth(s.Links.Downlink, s.Links.Queue)
+	p.Managed = slices.Contains(s.Node.Services, rtt.Name) && !s.RTT.Fixed
 	p.nodes(s)
 	p.genesis(s)
 	p.topology(s)
@@ -215,6 +221,11 @@ func (p *Plan) nodes(s *Scenario) {
 		c.Strategies, c.Durable = s.Node.Strategies, durable
 		c.IntervalNs, c.IdleNs, c.TimeoutNs = int64(s.Node.Interval), int64(s.Node.Idle), int64(s.Node.Timeout)
 		c.FrameBytes, c.PushAll = s.Node.FrameBytes, s.Node.PushAll
+		c.Services = s.Node.Services
+		c.RTT = rtt.Config{
+			RoundNs: int64(s.RTT.Round), PublishNs: int64(s.RTT.Publish), Best: s.RTT.Best, Random: s.RTT.Random,
+			Probes: s.RTT.Probes, Inbound: s.RTT.Inbound, Fixed: s.RTT.Fixed,
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type Scenario struct {
 	Duration Duration   `toml:"duration"` // the run ends at latest here
 	Stop     string     `toml:"stop"`     // "converged" (default) or "never": only at duration
 	Node     NodeSpec   `toml:"node"`
+	RTT      RTTSpec    `toml:"rtt"`
 	Topology Topology   `toml:"topology"`
 	Links    LinkSpec   `toml:"links"`
 	Space    SpaceSpec  `toml:"space"`
@@ -36,6 +37,19 @@ type NodeSpec struct {
 	Durable    *bool    `toml:"durable"` // default true
 	// CPU charges virtual time for work, by unit costs of one core.
 	CPU bool `toml:"cpu"`
+	// Services run on every node: "presence", "rtt".
+	Services []string `toml:"services"`
+}
+
+// RTTSpec is how the service "rtt" behaves, as rtt.Config says.
+type RTTSpec struct {
+	Round   Duration `toml:"round"`
+	Publish Duration `toml:"publish"`
+	Best    int      `toml:"best"`
+	Random  int      `toml:"random"`
+	Probes  int      `toml:"probes"`
+	Inbound int      `toml:"inbound"`
+	Fixed   bool     `toml:"fixed"`
 }
 
 // Topology says who is linked to whom.

@@ -70,12 +70,14 @@ func (w *World) linkDown(index uint32) {
 }
 
 // hungUp takes a link down that a node gave up, unless it has gone already, and
-// lets it come back later.
+// lets it come back later, if that is not the nodes' own business.
 func (w *World) hungUp(number uint64) {
 	index := uint32(number>>24) - 1
 	if l := &w.links[index]; l.up && linkNumber(index, l.epoch) == number {
 		w.linkDown(index)
-		w.queue.Push(w.now+redialNs, payloadDial|uint64(index))
+		if !w.plan.Managed {
+			w.queue.Push(w.now+redialNs, payloadDial|uint64(index))
+		}
 	}
 }
 
@@ -86,10 +88,15 @@ func (w *World) dial(n *simNode, peer codec.PeerID) {
 		return
 	}
 	for _, index := range n.links {
-		if l := &w.links[index]; l.ends[0] == to || l.ends[1] == to {
-			w.queue.Push(w.now, payloadDial|uint64(index))
-			return
+		l := &w.links[index]
+		if l.ends[0] != to && l.ends[1] != to {
+			continue
 		}
+		if !l.up && w.plan.Managed {
+			l.ends = [2]uint32{n.index, to} // whoever dials comes first
+		}
+		w.queue.Push(w.now, payloadDial|uint64(index))
+		return
 	}
 	index := uint32(len(w.links))
 	w.addLink(index, [2]uint32{n.index, to})

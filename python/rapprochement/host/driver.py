@@ -418,11 +418,13 @@ class Driver:
                 self._step(self.machines[end], wire.LinkDown(link.number))
 
     def _hung_up(self, number: int) -> None:
-        """Takes down a link that a node gave up, and lets it come back later."""
+        """Takes down a link that a node gave up, and lets it come back later, if that is
+        not the nodes' own business."""
         link = self.links[(number >> 24) - 1]
         if link.up and link.number == number:
             self._link_down(link)
-            self._schedule(self.now + REDIAL_NS, Kind.DIAL, link)
+            if not self.plan["managed"]:
+                self._schedule(self.now + REDIAL_NS, Kind.DIAL, link)
 
     def _dial(self, m: Machine, peer: bytes) -> None:
         """Makes a link that the plan does not have, for a node that asks for one."""
@@ -430,6 +432,8 @@ class Driver:
         if to is None:
             return
         known = next((link for link in m.links if to in link.ends), None)
+        if known and self.plan["managed"] and not known.up:
+            known.ends = (m.index, to)  # whoever dials comes first
         self._schedule(self.now, Kind.DIAL, known or self._add_link(m.index, to))
 
     # --- actions ---
@@ -523,7 +527,8 @@ class Driver:
         m.boot += 1
         self._open(m)
         for link in list(m.links):
-            self._link_up(link)
+            if not self.plan["managed"] or link.index < len(self.plan["links"] or ()):
+                self._link_up(link)
 
     def _resume(self, m: Machine) -> None:
         m.paused = False
