@@ -34,6 +34,8 @@ bytes = 60
 kind = %q
 nodes = [3, 7]
 share = %g
+bytes = 1000
+every = "200ms"
 until = %q
 `
 
@@ -42,7 +44,7 @@ until = %q
 func TestAdversaries(t *testing.T) {
 	faults := map[string][]codec.FaultKind{
 		"forge": {codec.FaultSignature}, "equivocate": nil, "silence": nil, "replay": nil,
-		"flood": {codec.FaultFrame, codec.FaultMessage}, "lie": {codec.FaultSession},
+		"flood": {codec.FaultFrame, codec.FaultSession}, "lie": {codec.FaultSession},
 	}
 	for _, kind := range []string{"forge", "equivocate", "flood", "lie", "silence", "replay"} {
 		for _, until := range []string{"0s", "20s"} {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,13 +41,16 @@ func soak(flags *flag.FlagSet, args []string) error {
 		go func() {
 			defer func() { <-slots; work.Done() }()
 			results[i] = soakSeed(*first + uint64(i))
+			if err := results[i].complain(*first+uint64(i), *out); err != nil {
+				progress("seed %d: %v", *first+uint64(i), err)
+			}
 		}()
 		if i%100 == 99 {
 			progress("%d of %d worlds", i+1, *seeds)
 		}
 	}
 	work.Wait()
-	return reportSoak(results, *first, *out, time.Since(watch))
+	return reportSoak(results, *first, time.Since(watch))
 }
 
 func soakSeed(seed uint64) (s soaked) {
@@ -71,30 +75,31 @@ func soakSeed(seed uint64) (s soaked) {
 	return s
 }
 
-// reportSoak prints the figures and, for each failure, the line that replays it.
-func reportSoak(results []soaked, first uint64, out string, wall time.Duration) error {
+// complain keeps the scenario of a failure and prints the line that replays it.
+func (s *soaked) complain(seed uint64, out string) error {
+	if len(s.wrong) == 0 {
+		return nil
+	}
+	path := filepath.Join(out, fmt.Sprintf("%d.toml", seed))
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s\nrapprochement check %s --run\n", strings.Join(s.wrong, "\n"), path)
+	return os.WriteFile(path, []byte(swarm.Scenario(seed)), 0o644)
+}
+
+// reportSoak prints the figures.
+func reportSoak(results []soaked, first uint64, wall time.Duration) error {
 	var failed, faults int
 	var recovered []float64
 	var simulated float64
-	for i, s := range results {
+	for _, s := range results {
 		faults += int(s.faults)
 		simulated += float64(s.simulated) / 1e9
 		recovered = append(recovered, float64(s.recovered)/1e9)
-		if len(s.wrong) == 0 {
-			continue
+		if len(s.wrong) > 0 {
+			failed++
 		}
-		failed++
-		path := filepath.Join(out, fmt.Sprintf("%d.toml", first+uint64(i)))
-		if err := os.MkdirAll(out, 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(swarm.Scenario(first+uint64(i))), 0o644); err != nil {
-			return err
-		}
-		for _, wrong := range s.wrong {
-			fmt.Fprintln(os.Stderr, wrong)
-		}
-		fmt.Fprintf(os.Stderr, "rapprochement check %s --run\n", path)
 	}
 	slices.Sort(recovered)
 	p := parameters{"worlds": len(results), "first": first, "wall_s": wall.Seconds()}
