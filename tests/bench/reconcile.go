@@ -17,6 +17,10 @@ var reconcilerMeasurements = []measurement{
 	{"kvriblt_bytes_per_changed_key", kvSessions},
 	{"cells_per_diff", kvCells},
 	{"sketch_insert_ns", kvInsert},
+	{"negentropy_ms", rbsrNegentropy},
+	{"range_tree", rbsrTree},
+	{"session_warm_us", rbsrSession},
+	{"adversary_cost", rbsrAdversary},
 }
 
 func reconcilers(flags *flag.FlagSet, args []string) error {
@@ -96,7 +100,8 @@ func (s *warmSet) Kept(reconcile.Strategy) reconcile.Pinned { return s.pinned }
 type warmSession struct {
 	micros        float64 // of both sides, pinning and payloads included
 	bytes, rounds int     // both ways; times that the initiator waited
-	given, wanted int
+	given, wanted int     // by the initiator
+	answered      int     // given by the responder by itself
 }
 
 // session runs a session as the syncer does, but for the records.
@@ -108,19 +113,28 @@ func session(initiator, responder *warmSet) (warmSession, error) {
 	a := initiator.strategy.Open(initiator, reconcile.Peer{Count: responder.Count()}, &fromA)
 	b := responder.strategy.Accept(responder, reconcile.Peer{Count: initiator.Count()}, &fromB)
 	cost.rounds = 1
-	for !fromA.Done && !fromA.Fallback && !fromB.Fallback {
-		from, to, receiver := &fromB, &fromA, a
-		if len(fromB.Payloads) == 0 {
-			from, to, receiver = &fromA, &fromB, b
-			cost.rounds++
+	deliver := func(from *reconcile.Out, to reconcile.Session, out *reconcile.Out) error {
+		payloads := from.Payloads
+		from.Payloads = nil
+		for _, p := range payloads {
+			cost.bytes += len(p)
+			if err := to.Receive(p, out); err != nil {
+				return err
+			}
 		}
-		if len(from.Payloads) == 0 {
+		return nil
+	}
+	for {
+		if err := deliver(&fromB, a, &fromA); err != nil {
+			return cost, err
+		}
+		if fromA.Done || fromA.Fallback || fromB.Fallback {
+			break
+		}
+		if cost.rounds++; len(fromA.Payloads) == 0 {
 			return cost, errSilent
 		}
-		payload := from.Payloads[0]
-		from.Payloads = from.Payloads[1:]
-		cost.bytes += len(payload)
-		if err := receiver.Receive(payload, to); err != nil {
+		if err := deliver(&fromA, b, &fromB); err != nil {
 			return cost, err
 		}
 	}
@@ -128,6 +142,6 @@ func session(initiator, responder *warmSet) (warmSession, error) {
 	responder.pinned.Close()
 	_, cpu := watch.stop()
 	cost.micros = float64(cpu.Nanoseconds()) / 1e3
-	cost.given, cost.wanted = len(fromA.Give), len(fromA.Want)
+	cost.given, cost.wanted, cost.answered = len(fromA.Give), len(fromA.Want), len(fromB.Give)
 	return cost, nil
 }

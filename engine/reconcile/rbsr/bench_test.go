@@ -4,30 +4,20 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
-// twoSets returns two sets of about n records that differ in d, the newest or
-// evenly spread, half of them on each side.
+// twoSets returns two sets of n records that differ in d, the newest or any, half
+// of them on each side.
 func twoSets(n, d int, recent bool) (left, right []Entry) {
-	for i := range n {
+	all := make([]Entry, n)
+	for i := range all {
 		var number [8]byte
 		binary.LittleEndian.PutUint64(number[:], uint64(i))
-		e := Entry{1_700_000_000 + uint64(i), sha256.Sum256(number[:])}
-		k := i * d / n // counts the differences before this entry
-		differs := (i+1)*d/n > k
-		if recent {
-			k = i
-			differs = i >= n-d
-		}
-		if !differs || k%2 == 0 {
-			left = append(left, e)
-		}
-		if !differs || k%2 == 1 {
-			right = append(right, e)
-		}
+		all[i] = Entry{1_700_000_000 + uint64(i), sha256.Sum256(number[:])}
 	}
-	return left, right
+	return split2(rand.New(rand.NewPCG(uint64(d), 7)), all, d, recent)
 }
 
 func BenchmarkNegentropy(b *testing.B) {

@@ -32,7 +32,7 @@
 // never ends checking for good.
 //
 // What payloads cost is bounded. In our own mode, for each cell (12 bytes or more) a
-// search in O(log n), at most 1,024 entries read and sorted, and an answer of at most
+// search in O(log n), at most 1,024 entries read, and an answer of at most
 // 64 cells; for each listed short id a search in O(log n). Reading and listing own
 // entries costs each of them once in a session, as a range is settled once; so does
 // giving: a peer that asks for everything gets lists of 8 n bytes and as many records

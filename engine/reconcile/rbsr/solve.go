@@ -39,16 +39,13 @@ func (s *side) solveSwap(c *contrast) (ours, theirs []uint64, ok bool) {
 	return nil, nil, false
 }
 
-// solvePair looks for two own entries that the other side lacks.
+// solvePair looks for two own entries that the other side lacks. The checks rule
+// out nearly all before they are looked for.
 func (s *side) solvePair(c *contrast) (ours, theirs []uint64, ok bool) {
 	list := s.shortsOf(c.part)
-	slices.Sort(list)
 	for i, x := range list {
 		y := -c.mass.short - x
-		if -(checkOf(x)+checkOf(y))&checkMask != c.mass.check || y < x {
-			continue
-		}
-		if _, found := slices.BinarySearch(list[i+1:], y); found {
+		if -(checkOf(x)+checkOf(y))&checkMask == c.mass.check && slices.Contains(list[i+1:], y) {
 			return []uint64{x, y}, nil, true
 		}
 	}
