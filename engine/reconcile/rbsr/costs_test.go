@@ -14,6 +14,7 @@ type testView struct {
 	reconcile.View // what sessions do not use is nil
 	snap           *Snapshot
 	shorts         map[uint64]struct{}
+	claim          uint64 // what it says of its size, if not 0
 }
 
 func newView(entries []Entry) *testView {
@@ -26,7 +27,13 @@ func newView(entries []Entry) *testView {
 
 func (v *testView) Salt() *codec.Salt                        { return &testSalt }
 func (v *testView) Kept(reconcile.Strategy) reconcile.Pinned { return v.snap }
-func (v *testView) Count() uint64                            { return uint64(v.snap.Len()) }
+
+func (v *testView) Count() uint64 {
+	if v.claim != 0 {
+		return v.claim
+	}
+	return uint64(v.snap.Len())
+}
 
 func (v *testView) Has(short uint64) bool {
 	_, held := v.shorts[short]

@@ -176,6 +176,37 @@ func TestEndlessRanges(t *testing.T) {
 	t.Error("no end")
 }
 
+// One cell is answered by 64 at most, whatever it claims.
+func TestAnswersToOneCell(t *testing.T) {
+	const n = 8000
+	for _, claim := range []uint64{1, n - 3000, n - 200, n, n + 1, n + 200, n + 3000, 1 << 40} {
+		view := newView(randomEntries(rand.New(rand.NewPCG(3, 1)), n, 100_000))
+		session := OpenOn(view, view.snap)
+		var w writer
+		w.group(0, kindCells, 64)
+		w.varint(claim)
+		w.varint(1)
+		w.cell(mass{claim, 1})
+		var out reconcile.Out
+		if err := session.Receive(w.payloads(true)[0], &out); err != nil {
+			t.Fatal(err)
+		}
+		cells := 0
+		for _, open := range session.(*side).sent {
+			if !open.listed {
+				cells++
+			}
+		}
+		size := 0
+		for _, p := range out.Payloads {
+			size += len(p)
+		}
+		if cells > 64 || size > 64*24 && size > n*9 {
+			t.Errorf("a cell of %d entries makes %d cells, %d bytes", claim, cells, size)
+		}
+	}
+}
+
 // A list is not sent twice, however its receiver answers.
 func TestListsAreNotDivided(t *testing.T) {
 	view := newView(randomEntries(rand.New(rand.NewPCG(2, 1)), 10, 1000))

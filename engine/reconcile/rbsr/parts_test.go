@@ -31,6 +31,21 @@ func TestSessionsFindTheDifference(t *testing.T) {
 	}
 }
 
+// Sets that have nothing in common are listed, in parts of a payload's size.
+func TestLongLists(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 6))
+	all := make([]Entry, 80_000)
+	for i := range all {
+		all[i] = Entry{1_700_000_000 + rng.Uint64N(1_000_000), randomID(rng)}
+	}
+	left, right := newView(all[:20_000]), newView(all[20_000:])
+	left.claim = 60_000 // so that the first payload has 16 cells, and lists are long
+	c := session(t, left, right)
+	if c.finds(t, left, right); c.bytes > 8*(20_000+20_000+60_000) {
+		t.Errorf("%d bytes", c.bytes)
+	}
+}
+
 // Thousands of records of one time are found, all of them.
 func TestBurstsOfOneTime(t *testing.T) {
 	for _, n := range []int{102, 150, 500, 5000} {

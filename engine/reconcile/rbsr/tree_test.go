@@ -95,7 +95,7 @@ func TestTreeFollowsASet(t *testing.T) {
 			now := tree.Pin()
 			check(t, now, model, rng)
 			pins = append(pins, pin{now, slices.Clone(model)})
-			if len(pins) > 3 {
+			for len(pins) > 1+phase%3 { // one is left at times, with changes to come
 				old := rng.IntN(len(pins))
 				check(t, pins[old].snap, pins[old].want, rng)
 				pins[old].snap.Close()
@@ -174,7 +174,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// A million entries take 44 bytes each at most, however they came.
+// Entries take 44 bytes each at most, however they came.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second or two")
