@@ -262,7 +262,6 @@ var layers = [][]string{
 		"engine/reconcile/full",
 		"engine/reconcile/frontier",
 		"engine/reconcile/riblt",
-		"engine/reconcile/rbsr",
 		"engine/reconcile/kvriblt",
 		"engine/reconcile/rbsr",
 		"engine/reconcile/prolly",
