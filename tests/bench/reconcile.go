@@ -117,7 +117,9 @@ func session(initiator, responder *warmSet) (warmSession, error) {
 		payloads := from.Payloads
 		from.Payloads = nil
 		for _, p := range payloads {
-			cost.bytes += len(p)
+			if cost.bytes += len(p); out.Done {
+				continue // it was under way
+			}
 			if err := to.Receive(p, out); err != nil {
 				return err
 			}
