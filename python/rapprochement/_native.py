@@ -350,7 +350,7 @@ class Handle:
         self._step.restype = c_int32
         self._out = (c_size_t * 2)()  # rap_bytes: pointer and length, a word each
         self._out_ref = byref(self._out)
-        self._view = (ctypes.c_char * 0)()
+        self._view: Any = (ctypes.c_char * 0)()  # its slices are bytes, whatever typeshed says
         self._view_at = self._view_len = 0
         # Whoever is inside holds the one token. A lock would do the same, but an
         # interrupt between acquiring it and the next instruction would leave it

@@ -98,6 +98,7 @@ SCENARIOS = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
 SECTIONS = {
     "Scenario": "## The whole",
     "NodeSpec": "## `[node]`",
+    "RTTSpec": "## `[rtt]`",
     "Topology": "## `[topology]`",
     "LinkSpec": "## `[links]`",
     "SpaceSpec": "## `[space]`",
