@@ -373,7 +373,7 @@ class Handle:
             out = self._out
             length = out[1]
             if length <= self._view_len and out[0] == self._view_at:
-                effects = self._view[:length]
+                effects: bytes = self._view[:length]
             else:
                 effects = self._copy()
         except KeyError:
@@ -394,7 +394,8 @@ class Handle:
             return b""
         self._view_at, self._view_len = at, length
         self._view = (ctypes.c_char * length).from_address(at)
-        return self._view[:]
+        effects: bytes = self._view[:]
+        return effects
 
     def effects(self) -> bytes:
         """The effects of the latest step once more.
