@@ -21,33 +21,43 @@ type frontier struct {
 // A gap lies between two nodes that both trees have: our pages there, and what
 // the other tree has instead.
 type gap struct {
-	own    []*page  // all of one level, the frontier's or a lower one
+	own    []node   // all of one level, the frontier's or a lower one
 	theirs []uint64 // names of the other's pages, in order
 	open   int      // pages of the other whose kids are still to come
 }
 
-// name is what a page is called on the wire.
-func name(r rules, p *page) uint64 { return binary.BigEndian.Uint64(hash(r, p).sum[:]) }
+// A node is a page and what it is called on the wire.
+type node struct {
+	*page
+	name uint64
+}
+
+func rootNode(r rules, root *page) node {
+	sum := hash(r, root)
+	return node{root, binary.BigEndian.Uint64(sum[:])}
+}
 
 // newFrontier begins with the names of all the other's pages of one level.
 func newFrontier(r rules, root *page, level int, theirs []uint64) *frontier {
 	f := &frontier{rules: r, level: level, index: map[uint64]int{}}
-	f.gaps = []gap{{own: []*page{root}, theirs: theirs}}
+	own := []node{rootNode(r, root)}
 	for top := int(root.level); top > level; top-- {
-		f.gaps[0].own = below(f.gaps[0].own, top)
+		own = below(r, own, top)
 	}
+	f.gaps = []gap{{own: own, theirs: theirs}}
 	return f
 }
 
 // below replaces pages of a level by their kids. Pages that are lower already
-// stay.
-func below(own []*page, level int) []*page {
+// stay. They are below a root that was hashed, so the kids have names.
+func below(r rules, own []node, level int) (kids []node) {
 	if len(own) == 0 || int(own[0].level) < level {
 		return own
 	}
-	var kids []*page
 	for _, p := range own {
-		kids = append(kids, p.branch.kids...)
+		for i, kid := range p.kids() {
+			kids = append(kids, node{kid, binary.BigEndian.Uint64(p.branch.sums[i*r.sumSize():])})
+		}
 	}
 	return kids
 }
@@ -58,7 +68,7 @@ func (f *frontier) match() (runs []int) {
 	var gaps []gap
 	base, taken := 0, 0 // in the other's list: where a gap begins, where the last run ended
 	for _, g := range f.gaps {
-		keep := func(own []*page, lo, hi int) {
+		keep := func(own []node, lo, hi int) {
 			if lo == hi { // the other lacks all that is ours here
 				f.collect(own)
 				return
@@ -82,16 +92,16 @@ func (f *frontier) match() (runs []int) {
 }
 
 // know indexes our pages by name. Pages of lower levels have other names.
-func (f *frontier) know(own []*page) {
+func (f *frontier) know(own []node) {
 	clear(f.index)
-	for i, p := range own {
-		f.index[name(f.rules, p)] = i
+	for i := range own {
+		f.index[own[i].name] = i
 	}
 }
 
-func (f *frontier) collect(own []*page) {
-	for _, p := range own {
-		leaves(f.rules, p, func(raw []byte) bool {
+func (f *frontier) collect(own []node) {
+	for i := range own {
+		leaves(f.rules, own[i].page, func(raw []byte) bool {
 			f.ours = append(f.ours, short(raw))
 			return true
 		})
@@ -101,7 +111,7 @@ func (f *frontier) collect(own []*page) {
 // descend moves on to the kids of all pages that were left, when they have come.
 func (f *frontier) descend() {
 	for i := range f.gaps {
-		f.gaps[i].own = below(f.gaps[i].own, f.level)
+		f.gaps[i].own = below(f.rules, f.gaps[i].own, f.level)
 	}
 	f.level--
 }

@@ -131,7 +131,8 @@ func (o *Okra) Root() Node {
 }
 
 func (o *Okra) node(p *page) Node {
-	return Node{Level: int(p.level) + 1, Key: low(o.rules, p), Hash: hash(o.rules, p).sum[:o.k]}
+	sum := hash(o.rules, p)
+	return Node{Level: int(p.level) + 1, Key: low(o.rules, p), Hash: sum[:o.k]}
 }
 
 // Nodes calls fn for every node: by levels from 0 on, and by key.
@@ -193,26 +194,27 @@ func (r *okraRules) most() int { return 0 }
 func (r *okraRules) mark([]byte) uint64 { return 0 }
 
 func (r *okraRules) begins(level int, it *item) bool {
-	h := it.raw
-	if level > 0 {
-		h = hash(r, it.kid).sum[:]
-	} else {
-		h = r.leafHash(h)
+	if level > 0 && it.raw == nil {
+		sum := hash(r, it.kid)
+		it.raw = sum[:r.k]
 	}
-	return binary.BigEndian.Uint32(h) < r.limit
+	return binary.BigEndian.Uint32(r.leafHash(it.raw)) < r.limit
 }
 
-func (r *okraRules) hash(p *page) {
+func (r *okraRules) sumSize() int { return r.k }
+
+func (r *okraRules) hash(p *page) [32]byte {
+	if p.branch != nil {
+		return blake3.Sum256(p.branch.sums)
+	}
 	b := r.buf[:0]
 	for data := p.data; len(data) > 0; {
 		var raw []byte
 		raw, data = r.next(data)
 		b = append(b, r.leafHash(raw)...)
 	}
-	for _, kid := range p.kids() {
-		b = append(b, kid.sum[:r.k]...)
-	}
-	r.buf, p.sum = b, blake3.Sum256(b)
+	r.buf = b
+	return blake3.Sum256(b)
 }
 
 func (r *okraRules) anchor(dst []byte) []byte {

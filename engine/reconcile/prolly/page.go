@@ -1,6 +1,9 @@
 package prolly
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // A page is the children of one node: a run of neighbours on one level. It does
 // not change once it is made, so versions of a tree share pages, and to pin a
@@ -8,11 +11,9 @@ import "bytes"
 type page struct {
 	data   []byte  // on level 0, the entries one after the other
 	branch *branch // above
-	sum    [32]byte
-	mark   uint64 // of the lowest key
-	n      uint32 // entries on level 0, kids above
+	mark   uint64  // of the lowest key
+	n      uint32  // entries on level 0, kids above
 	level  uint8
-	hashed bool // sum is known
 }
 
 // A branch is what a page above level 0 holds. It is apart because most pages
@@ -20,6 +21,10 @@ type page struct {
 type branch struct {
 	kids []*page
 	low  []byte // the lowest key below, where the leaf has it
+	// sums are the kids' hashes, one after the other. One that begins with 32 zero
+	// bits is taken for unknown. They are here, not in the kids, as they are read
+	// together.
+	sums []byte
 }
 
 func (p *page) kids() []*page {
@@ -31,7 +36,7 @@ func (p *page) kids() []*page {
 
 // An item is a node on its way from one page to another.
 type item struct {
-	raw    []byte // its entry, on level 0
+	raw    []byte // its entry, on level 0; above its hash, nil if that is unknown
 	kid    *page  // its children, above
 	inside bool   // it comes from a page that another node began: it begins no run
 }
@@ -55,8 +60,10 @@ type rules interface {
 	// most is the largest number of nodes in a page, 0 for no limit. Where there
 	// is one, keys are of one length.
 	most() int
-	// hash sets the sum of a page, whose kids have theirs.
-	hash(p *page)
+	// sumSize is how many bytes of a hash count.
+	sumSize() int
+	// hash returns the hash of a page that knows those of its kids.
+	hash(p *page) [32]byte
 }
 
 func compare(a, b []byte) int {
@@ -94,7 +101,7 @@ func (it *item) key(r rules) []byte {
 func load(r rules, w []item, p *page, i, j int) []item {
 	if p.branch != nil {
 		for at := i; at < j; at++ {
-			w = append(w, item{kid: p.branch.kids[at], inside: at > 0})
+			w = append(w, item{raw: p.branch.sum(r, at), kid: p.branch.kids[at], inside: at > 0})
 		}
 		return w
 	}
@@ -114,9 +121,11 @@ func newPage(r rules, level int, w []item) *page {
 	p := &page{n: uint32(len(w)), level: uint8(level)}
 	if level > 0 {
 		first := w[0].kid
-		p.branch, p.mark = &branch{make([]*page, len(w)), low(r, first)}, first.mark
+		size := r.sumSize()
+		p.branch, p.mark = &branch{make([]*page, len(w)), low(r, first), make([]byte, len(w)*size)}, first.mark
 		for i := range w {
 			p.branch.kids[i] = w[i].kid
+			copy(p.branch.sums[i*size:], w[i].raw)
 		}
 		return p
 	}
@@ -132,17 +141,23 @@ func newPage(r rules, level int, w []item) *page {
 	return p
 }
 
-// hash returns a page with its sum known. Sums are computed when they are first
-// asked for, so that a burst of changes costs no hashing.
-func hash(r rules, p *page) *page {
-	if !p.hashed {
-		for _, kid := range p.kids() {
-			if !kid.hashed {
-				hash(r, kid)
-			}
-		}
-		r.hash(p)
-		p.hashed = true
+// sum is what is known of the hash of a kid, nil for nothing.
+func (b *branch) sum(r rules, i int) []byte {
+	size := r.sumSize()
+	if s := b.sums[i*size : (i+1)*size]; binary.LittleEndian.Uint32(s) != 0 {
+		return s
 	}
-	return p
+	return nil
+}
+
+// hash returns the hash of a page. Those of its kids are computed when they are
+// first asked for, so that a burst of changes costs no hashing.
+func hash(r rules, p *page) [32]byte {
+	for i, kid := range p.kids() {
+		if p.branch.sum(r, i) == nil {
+			sum := hash(r, kid)
+			copy(p.branch.sums[i*r.sumSize():(i+1)*r.sumSize()], sum[:])
+		}
+	}
+	return r.hash(p)
 }

@@ -104,13 +104,18 @@ func (s *Set) Keys(fn func(k *Key) bool) {
 }
 
 // Root returns the hash of the whole set.
-func (s *Set) Root() [sumBytes]byte { return [sumBytes]byte(hash(s.rules, s.root).sum[:]) }
+func (s *Set) Root() [sumBytes]byte {
+	sum := hash(s.rules, s.root)
+	return [sumBytes]byte(sum[:])
+}
 
 func (r *setRules) next(data []byte) (raw, rest []byte) {
 	return data[:keySize:keySize], data[keySize:]
 }
 
 func (r *setRules) key(raw []byte) []byte { return raw }
+
+func (r *setRules) sumSize() int { return sumBytes }
 
 func (r *setRules) most() int { return pageMost }
 
@@ -139,13 +144,13 @@ const domain = "rap/prolly/v1"
 
 // hash is BLAKE3 of the domain, the level, the salt, and the keys or the first
 // sumBytes of the kids' hashes.
-func (r *setRules) hash(p *page) {
+func (r *setRules) hash(p *page) [32]byte {
 	b := append(append(r.buf[:0], domain...), p.level)
 	b = binary.LittleEndian.AppendUint64(b, r.salt[0])
 	b = binary.LittleEndian.AppendUint64(b, r.salt[1])
-	for _, kid := range p.kids() {
-		b = append(b, kid.sum[:sumBytes]...)
+	if p.branch != nil {
+		b = append(b, p.branch.sums...)
 	}
-	b = append(b, p.data...)
-	r.buf, p.sum = b, blake3.Sum256(b)
+	r.buf = append(b, p.data...)
+	return blake3.Sum256(r.buf)
 }

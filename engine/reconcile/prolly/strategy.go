@@ -57,9 +57,9 @@ func payloadError(format string, args ...any) error {
 // A responder knows which pages it has named last.
 type responder struct {
 	rules rules
-	named []*page
-	asked []*page // by the payloads of one request so far
-	at    int     // how far in named they have come
+	named []node
+	asked []node // by the payloads of one request so far
+	at    int    // how far in named they have come
 }
 
 // Accept implements reconcile.Strategy. The first payload is a level and the
@@ -68,19 +68,19 @@ func (Strategy) Accept(view reconcile.View, _ reconcile.Peer, out *reconcile.Out
 	set := view.Kept(Strategy{}).(pinned)
 	r := &responder{rules: set.rules}
 	if set.root.n > 0 {
-		r.named = []*page{set.root}
+		r.named = []node{rootNode(r.rules, set.root)}
 	}
 	level := int(set.root.level)
 	for ; level > 0; level-- {
-		kids := below(r.named, level)
+		kids := below(r.rules, r.named, level)
 		if len(kids) > firstPages {
 			break
 		}
 		r.named = kids
 	}
 	payload := []byte{byte(level)}
-	for _, p := range r.named {
-		payload = binary.BigEndian.AppendUint64(payload, name(r.rules, p))
+	for i := range r.named {
+		payload = binary.BigEndian.AppendUint64(payload, r.named[i].name)
 	}
 	out.Payloads = append(out.Payloads, payload)
 	return r
@@ -123,19 +123,22 @@ func (r *responder) Receive(payload []byte, out *reconcile.Out) error {
 
 func (r *responder) answer(out *reconcile.Out) {
 	var payload []byte
-	var named []*page
-	for _, p := range r.asked {
+	var named []node
+	for i, p := range r.asked {
 		if len(payload) > reconcile.PayloadMax-(pageMost*8+binary.MaxVarintLen64) {
 			out.Payloads, payload = append(out.Payloads, payload), nil
 		}
 		payload = binary.AppendUvarint(payload, uint64(p.n))
-		for _, kid := range p.kids() {
-			payload = binary.BigEndian.AppendUint64(payload, name(r.rules, kid))
+		if p.level > 0 {
+			kids := below(r.rules, r.asked[i:i+1], int(p.level))
+			for k := range kids {
+				payload = binary.BigEndian.AppendUint64(payload, kids[k].name)
+			}
+			named = append(named, kids...)
 		}
 		for data := p.data; len(data) > 0; data = data[keySize:] {
 			payload = binary.BigEndian.AppendUint64(payload, short(data))
 		}
-		named = append(named, p.kids()...)
 	}
 	out.Payloads = append(out.Payloads, payload)
 	r.named, r.asked, r.at = named, nil, 0
