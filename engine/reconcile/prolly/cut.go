@@ -19,7 +19,11 @@ func cut(r rules, dst []item, level int, w []item, before, after []byte) []item 
 		if n < len(w) {
 			end = nil
 		}
+		at := len(dst)
 		dst = part(r, dst, level, w[:n], before, end)
+		if before == nil && end == nil && len(dst) == at+1 {
+			dst[at].kid.whole = true
+		}
 		w, before = w[n:], nil
 	}
 	return dst

@@ -14,6 +14,7 @@ type page struct {
 	mark   uint64  // of the lowest key
 	n      uint32  // entries on level 0, kids above
 	level  uint8
+	whole  bool // it is a run, not part of one
 }
 
 // A branch is what a page above level 0 holds. It is apart because most pages

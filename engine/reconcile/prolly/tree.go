@@ -83,6 +83,14 @@ func (t *tree) splice(n int) {
 	t.hi = append(t.hi[:0], t.lo...)
 	t.hi[0].i += n
 	for level := 0; ; level++ {
+		if p := t.patch(level); p != nil {
+			t.fresh = append(t.fresh[:0], item{kid: p})
+			if level+1 == len(t.lo) {
+				break
+			}
+			t.hi[level+1].i++
+			continue
+		}
 		t.widen(level)
 		prev, next := beside(t.lo, level, -1), beside(t.hi, level, 1)
 		var before, after []byte
@@ -105,6 +113,66 @@ func (t *tree) splice(n int) {
 		}
 	}
 	t.plant()
+}
+
+// patch makes the page of lo and hi with the fresh nodes in it, where that is all
+// that changes on a level: the page stays a run. It returns nil where it does not,
+// or may not.
+func (t *tree) patch(level int) *page {
+	r, old, i, j := t.rules, t.lo[level].p, t.lo[level].i, t.hi[level].i
+	n := int(old.n) - (j - i) + len(t.fresh)
+	if old != t.hi[level].p || !old.whole || n == 0 || r.most() > 0 && n > r.most() || i == 0 && (j == 0 || len(t.fresh) == 0) {
+		return nil
+	}
+	for k := range t.fresh {
+		if begins(r, level, &t.fresh[k]) != (i+k == 0) {
+			return nil
+		}
+	}
+	p := &page{n: uint32(n), level: old.level, mark: old.mark, whole: true}
+	if old.branch == nil {
+		a, b := offset(r, old, i), offset(r, old, j)
+		p.data = make([]byte, 0, len(old.data)-(b-a)+t.freshBytes())
+		p.data = append(p.data, old.data[:a]...)
+		for k := range t.fresh {
+			p.data = append(p.data, t.fresh[k].raw...)
+		}
+		p.data = append(p.data, old.data[b:]...)
+		if i == 0 {
+			p.mark = r.mark(t.fresh[0].raw)
+		}
+		return p
+	}
+	size := r.sumSize()
+	p.branch = &branch{make([]*page, n), old.branch.low, make([]byte, n*size)}
+	copy(p.branch.kids, old.branch.kids[:i])
+	copy(p.branch.sums, old.branch.sums[:i*size])
+	for k := range t.fresh {
+		p.branch.kids[i+k] = t.fresh[k].kid
+		copy(p.branch.sums[(i+k)*size:], t.fresh[k].raw)
+	}
+	copy(p.branch.kids[i+len(t.fresh):], old.branch.kids[j:])
+	copy(p.branch.sums[(i+len(t.fresh))*size:], old.branch.sums[j*size:])
+	if i == 0 {
+		p.branch.low, p.mark = low(r, t.fresh[0].kid), t.fresh[0].kid.mark
+	}
+	return p
+}
+
+// offset is where entry i of a leaf begins.
+func offset(r rules, leaf *page, i int) int {
+	rest := leaf.data
+	for range i {
+		_, rest = r.next(rest)
+	}
+	return len(leaf.data) - len(rest)
+}
+
+func (t *tree) freshBytes() (n int) {
+	for k := range t.fresh {
+		n += len(t.fresh[k].raw)
+	}
+	return n
 }
 
 // plant makes the only fresh node the root.
