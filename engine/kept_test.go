@@ -8,6 +8,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
+	"github.com/intersubjective/rapprochement/engine/reconcile/prolly"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
 	"github.com/intersubjective/rapprochement/engine/store/pebble"
 )
@@ -55,9 +56,14 @@ func restart(t *testing.T, n *Node, disk *pebble.Disk, boot *uint64, rng *rand.R
 // never disagrees with the data: changes, power loss, restarts that do not ask
 // for it.
 func TestSummariesSurviveRestartsAndCrashes(t *testing.T) {
+	for _, st := range []reconcile.Strategy{riblt.Strategy{}, prolly.Strategy{}} {
+		t.Run(st.Name(), func(t *testing.T) { summariesSurvive(t, st) })
+	}
+}
+
+func summariesSurvive(t *testing.T, st reconcile.Strategy) {
 	before := saveEvery
 	defer func() { saveEvery = before }()
-	st := riblt.Strategy{}
 	loaded := 0
 	for seed := range uint64(12) {
 		rng := rand.New(rand.NewPCG(seed, 11))
