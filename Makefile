@@ -20,7 +20,7 @@ BACKEND := python/build_backend/backend.py
 GO_DIRS := capi codec engine tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lib demo test check gotest pytest race fuzz bench bench-reconcile scale determinism soak \
+.PHONY: help venv lib demo test check gotest pytest race fuzz bench bench-reconcile bench-peers scale determinism soak \
 	wheel sdist symbols generate verify clean
 
 help: ## print this list
@@ -74,6 +74,9 @@ bench: venv lib ## measure every figure: Go's, then Python's
 
 bench-reconcile: ## measure the reconcilers
 	go run ./tests/bench reconcile
+
+bench-peers: ## measure ranking peers and choosing them; DATA is a folder with bitcoin_otc
+	go run ./tests/bench peers $(if $(DATA),-data '$(DATA)')
 
 scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and memory
 	go run ./tests/bench scale -nodes $(NODES) -records $(RECORDS)

@@ -60,6 +60,19 @@ func (g *Graph) Score(node, peer Node) (Score, error) {
 	return e.score(ranked{g.net(e, number), peer, number}), nil
 }
 
+// Hits returns in how many of an ego's walks a node occurs before, and in how many
+// after, they follow distrust. Of the ego itself the former are all walks.
+func (g *Graph) Hits(node, peer Node) (trusting, distrusting uint32, err error) {
+	e, err := g.view(node)
+	if err != nil {
+		return 0, 0, err
+	}
+	if number, ok := e.find(peer); ok {
+		trusting, distrusting = e.list[number].plus, e.list[number].minus
+	}
+	return trusting, distrusting, nil
+}
+
 // A ranked node is on its way through a sort.
 type ranked struct {
 	key    uint64 // net hits, shifted and moved so that none is negative

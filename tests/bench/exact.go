@@ -18,6 +18,15 @@ type exactScores struct {
 	next, mass []float64 // 2·node in the trusting part, 2·node+1 in the other
 }
 
+// reach makes at least so many nodes exist.
+func (x *exactScores) reach(nodes int) {
+	for x.nodes < nodes {
+		x.nodes++
+		x.all, x.pos = append(x.all, 0), append(x.pos, 0)
+		x.next, x.mass = append(x.next, 0, 0), append(x.mass, 0, 0)
+	}
+}
+
 func newExact(edges []meritrank.Edge, alpha float64) *exactScores {
 	x := &exactScores{alpha: alpha, edges: slices.Clone(edges)}
 	slices.SortFunc(x.edges, func(a, b meritrank.Edge) int { return int(a.From) - int(b.From) })

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -128,15 +126,51 @@ func meritUpdate(rounds int) error {
 	})
 }
 
+// A workload is one kind of change.
+type workload struct {
+	kind  string
+	edges []meritrank.Edge
+}
+
+// workloads are n changes of each kind, to be made in this order: the last edges
+// of the data as they came; trust between nodes chosen at random; other weights of
+// edges chosen at random, whose sign may change; the end of such edges.
+func workloads(edges []meritrank.Edge, n int, random *rand.Rand) (before []meritrank.Edge, list []workload) {
+	before, last := edges[:len(edges)-n], edges[len(edges)-n:]
+	weight := func() float64 { return edges[random.IntN(len(edges))].Weight }
+	nodes := meritrank.Node(0)
+	known := map[[2]meritrank.Node]bool{}
+	for _, e := range edges {
+		nodes = max(nodes, e.From+1, e.To+1)
+		known[[2]meritrank.Node{e.From, e.To}] = true
+	}
+	var fresh, changed, gone []meritrank.Edge
+	for len(fresh) < n {
+		e := meritrank.Edge{From: random.Uint32N(nodes), To: random.Uint32N(nodes), Weight: weight()}
+		if pair := [2]meritrank.Node{e.From, e.To}; e.From != e.To && !known[pair] {
+			known[pair] = true
+			fresh = append(fresh, e)
+		}
+	}
+	for i, at := range random.Perm(len(before))[:2*n] {
+		if e := before[at]; i < n {
+			e.Weight = weight()
+			changed = append(changed, e)
+		} else {
+			e.Weight = 0
+			gone = append(gone, e)
+		}
+	}
+	return before, []workload{{"replay", last}, {"add", fresh}, {"change", changed}, {"delete", gone}}
+}
+
 func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 	const sample = 4000
-	kinds := []string{"add", "change", "delete"}
-	means, tails := map[string][]float64{}, map[string][]float64{}
+	means, tails, kinds := map[string][]float64{}, map[string][]float64{}, []string(nil)
 	for round := range rounds {
 		random := rand.New(rand.NewPCG(uint64(round), 3))
-		shuffled := slices.Clone(edges)
-		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		g, err := meritGraph(shuffled[sample:], meritrank.Config{Seed: uint64(round)})
+		before, list := workloads(edges, sample, random)
+		g, err := meritGraph(before, meritrank.Config{Seed: uint64(round)})
 		if err != nil {
 			return err
 		}
@@ -145,21 +179,14 @@ func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 				return err
 			}
 		}
-		held := shuffled[:sample]
-		changed := slices.Clone(held)
-		for i := range changed {
-			changed[i].Weight = edges[random.IntN(len(edges))].Weight
-		}
-		gone := slices.Clone(held)
-		for i := range gone {
-			gone[i].Weight = 0
-		}
-		for i, list := range [][]meritrank.Edge{held, changed, gone} {
-			mean, tail, err := timeUpdates(g, list)
+		kinds = kinds[:0]
+		for _, w := range list {
+			mean, tail, err := timeUpdates(g, w.edges)
 			if err != nil {
 				return err
 			}
-			means[kinds[i]], tails[kinds[i]] = append(means[kinds[i]], mean), append(tails[kinds[i]], tail)
+			kinds = append(kinds, w.kind)
+			means[w.kind], tails[w.kind] = append(means[w.kind], mean), append(tails[w.kind], tail)
 		}
 	}
 	for _, kind := range kinds {
@@ -254,6 +281,3 @@ func meritLoad(rounds int) error {
 	emit("meritrank_load_mb", median(sizes), "MB", p)
 	return nil
 }
-
-// meritExactness is written below.
-func meritExactness(int) error { _ = math.Pi; _ = fmt.Sprint; return nil }
