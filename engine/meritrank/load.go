@@ -1,6 +1,9 @@
 package meritrank
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // build makes a graph of at least so many nodes from edges in order of age: of two
 // between the same nodes the later counts.
@@ -8,61 +11,50 @@ func build(rows []Edge, nodes int) edges {
 	for i := range rows {
 		nodes = max(nodes, int(rows[i].From)+1, int(rows[i].To)+1)
 	}
-	order := make([]uint32, len(rows))
-	for i := range order {
-		order[i] = uint32(i)
+	// Targets and places by source, in the order of the rows.
+	ends := make([]uint32, nodes+1)
+	for i := range rows {
+		ends[rows[i].From+1]++
 	}
-	counts := make([]uint32, nodes+1)
-	order = countingSort(order, counts, func(i uint32) Node { return rows[i].To })
-	order = countingSort(order, counts, func(i uint32) Node { return rows[i].From })
-	return fill(rows, order, nodes)
-}
-
-// countingSort returns the order sorted by a key, equal ones as they were.
-func countingSort(order, counts []uint32, key func(uint32) Node) []uint32 {
-	clear(counts)
-	for _, i := range order {
-		counts[key(i)+1]++
+	for v := range nodes {
+		ends[v+1] += ends[v]
 	}
-	for v := 1; v < len(counts); v++ {
-		counts[v] += counts[v-1]
-	}
-	sorted := make([]uint32, len(order))
-	for _, i := range order {
-		at := &counts[key(i)]
-		sorted[*at] = i
+	order := make([]uint64, len(rows))
+	for i := range rows {
+		at := &ends[rows[i].From]
+		order[*at] = uint64(rows[i].To)<<32 | uint64(i)
 		*at++
 	}
-	return sorted
-}
-
-// fill writes the lists, from edges in the order of source, target, age.
-func fill(rows []Edge, order []uint32, nodes int) edges {
 	g := edges{lists: make([]list, nodes), arcs: make([]arc, 0, len(rows)), weights: make([]float64, 0, len(rows))}
-	for i, at := range order {
-		e := &rows[at]
-		if i+1 < len(order) && rows[order[i+1]].From == e.From && rows[order[i+1]].To == e.To || math.Abs(e.Weight) <= WeightMin {
-			continue
-		}
-		l := &g.lists[e.From]
-		if l.len == 0 {
-			l.at = uint32(len(g.arcs))
-		}
-		to := e.To
-		if e.Weight < 0 {
-			to |= distrusts
-		}
-		g.arcs = append(g.arcs, arc{to: to})
-		g.weights = append(g.weights, e.Weight)
-		l.len++
-	}
-	for v := range g.lists {
-		l := &g.lists[v]
-		l.cap = l.len
-		l.all, l.pos = g.sums(l, math.MaxUint32)
+	begin := uint32(0)
+	for v, end := range ends[:nodes] {
+		slices.Sort(order[begin:end])
+		g.fill(&g.lists[v], rows, order[begin:end])
+		begin = end
 	}
 	g.spans.end, g.count = uint32(len(g.arcs)), len(g.arcs)
 	return g
+}
+
+// fill writes a node's list at the end of the arcs: order has the targets and the
+// places of its rows.
+func (g *edges) fill(l *list, rows []Edge, order []uint64) {
+	l.at = uint32(len(g.arcs))
+	for i, key := range order {
+		weight := rows[uint32(key)].Weight
+		if i+1 < len(order) && order[i+1]>>32 == key>>32 || math.Abs(weight) <= WeightMin {
+			continue
+		}
+		to := uint32(key >> 32)
+		if weight < 0 {
+			to |= distrusts
+		}
+		g.arcs = append(g.arcs, arc{to: to})
+		g.weights = append(g.weights, weight)
+	}
+	l.len = uint32(len(g.arcs)) - l.at
+	l.cap = l.len
+	l.all, l.pos = g.sums(l, math.MaxUint32)
 }
 
 // appendEdges appends all edges, by source and target.

@@ -92,25 +92,36 @@ const (
 func (e *ego) score(item ranked) Score {
 	r := &e.list[item.number]
 	total := float64(e.hits)
-	share := math.Ldexp(float64(int64(item.key)-netZero), -netBits) / total
+	share := float64(int64(item.key)-netZero) * (1.0 / (1 << netBits)) / total
 	squares, joint := e.moments(item.number)
 	spread := squares - float64(2*share*joint) + float64(float64(share*share)*float64(e.squares))
 	return Score{Node: r.node, Value: share, Error: math.Sqrt(max(spread, 1)) / total}
 }
 
+// momentSample is how many visits the moments look at of a node that has less than
+// one of momentShare of all hits: an error of a few percent in what is itself a
+// small correction.
+const (
+	momentSample = 512
+	momentShare  = 50
+)
+
 // moments are Σ x² and Σ x·t of a node over the walks. For a node that few walks
 // meet the latter hardly matters, and what a hit goes with on average will do.
 func (e *ego) moments(number uint32) (squares, joint float64) {
 	r := &e.list[number]
+	hits := float64(r.plus + r.minus)
 	if 100*int(r.len) < len(e.walks) && number != 0 {
-		net := float64(int64(r.plus) - int64(r.minus))
-		return float64(r.plus + r.minus), net * float64(e.squares) / float64(e.hits)
+		return hits, float64(int64(r.plus)-int64(r.minus)) * float64(e.squares) / float64(e.hits)
 	}
-	sum, both := int64(0), uint32(0)
-	if number == 0 {
-		sum = e.hits
+	sum, both := int64(0), 0
+	visits := e.visitsOf(number)
+	stride := 1
+	if int64(r.plus+r.minus)*momentShare < e.hits {
+		stride = max(len(visits)/momentSample, 1)
 	}
-	for _, v := range e.visitsOf(number) {
+	for i := 0; i < len(visits); i += stride {
+		v := visits[i]
 		if !v.first() {
 			continue
 		}
@@ -124,7 +135,11 @@ func (e *ego) moments(number uint32) (squares, joint float64) {
 			both++
 		}
 	}
-	return float64(r.plus + r.minus - 2*both), float64(sum)
+	joint = float64(int64(stride) * sum)
+	if number == 0 { // at the start of every walk
+		joint += float64(e.hits)
+	}
+	return max(hits-float64(2*stride*both), 0), joint
 }
 
 func occurs(steps []step, number uint32) bool {
@@ -182,21 +197,29 @@ func (r *ranking) sort() {
 	}
 	r.other = slices.Grow(r.other[:0], len(r.items))[:len(r.items)]
 	for shift := 0; shift < 32; shift += digit {
-		r.pass(func(item *ranked) uint64 { return uint64(item.node) >> shift })
+		r.pass(true, shift)
 	}
 	for shift := 0; shift < 64; shift += digit {
-		r.pass(func(item *ranked) uint64 { return ^item.key >> shift })
+		r.pass(false, shift)
 	}
 }
 
-// pass sorts by one digit, unless it is the same everywhere.
-func (r *ranking) pass(key func(*ranked) uint64) {
-	const mask = 1<<digit - 1
-	var counts [mask + 1]uint32
-	for i := range r.items {
-		counts[key(&r.items[i])&mask]++
+// digit is one digit of the node, or of the key, from the highest down.
+func (item *ranked) digit(byNode bool, shift int) uint64 {
+	key := ^item.key
+	if byNode {
+		key = uint64(item.node)
 	}
-	if counts[key(&r.items[0])&mask] == uint32(len(r.items)) {
+	return key >> (shift & 63) & (1<<digit - 1)
+}
+
+// pass sorts by one digit, unless it is the same everywhere.
+func (r *ranking) pass(byNode bool, shift int) {
+	var counts [1 << digit]uint32
+	for i := range r.items {
+		counts[r.items[i].digit(byNode, shift)]++
+	}
+	if counts[r.items[0].digit(byNode, shift)] == uint32(len(r.items)) {
 		return
 	}
 	sum := uint32(0)
@@ -205,7 +228,7 @@ func (r *ranking) pass(key func(*ranked) uint64) {
 		sum += n
 	}
 	for i := range r.items {
-		at := &counts[key(&r.items[i])&mask]
+		at := &counts[r.items[i].digit(byNode, shift)]
 		r.other[*at] = r.items[i]
 		*at++
 	}

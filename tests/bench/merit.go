@@ -226,8 +226,8 @@ func timeUpdates(g *meritrank.Graph, list []meritrank.Edge) (mean, tail float64,
 func meritScores(rounds int) error {
 	for _, peers := range []int{5_000, 50_000} {
 		// Enough walks to meet about so many.
-		edges := scaleFree(peers*3/2, peers*15, 5)
-		g, err := meritrank.New(meritrank.Config{Walks: peers * 4})
+		edges := scaleFree(peers*27/25, peers*15, 5)
+		g, err := meritrank.New(meritrank.Config{Walks: peers * 5 / 2})
 		if err != nil {
 			return err
 		}
