@@ -8,12 +8,13 @@ import (
 // use.
 type Graph struct {
 	edges
-	cfg    Config
-	keep   []uint64 // αᵏ, k from 1, in units of 2⁻⁶⁴
-	egos   []*ego
-	byNode map[Node]*ego
-	spare  *ego // the memory of one that is gone
-	calls  uint64
+	cfg     Config
+	keep    []uint64 // αᵏ, k from 1, in units of 2⁻⁶⁴
+	egos    []*ego
+	byNode  map[Node]*ego
+	spare   *ego // the memory of one that is gone
+	calls   uint64
+	redrawn int64
 
 	// Scratch.
 	marks     []mark
@@ -176,11 +177,12 @@ type Usage struct {
 	Egos      int
 	WalkNodes int64 // nodes of all walks, starts included
 	Bytes     int64 // of all walks with their indexes
+	Redrawn   int64 // walks that changes have cut and let go on anew, since the beginning
 }
 
 // Usage returns what the views take now.
 func (g *Graph) Usage() Usage {
-	u := Usage{Egos: len(g.egos)}
+	u := Usage{Egos: len(g.egos), Redrawn: g.redrawn}
 	for _, e := range g.egos {
 		u.WalkNodes += e.length + int64(len(e.walks))
 		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 24*cap(e.list) + 4*cap(e.places))

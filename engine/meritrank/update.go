@@ -98,14 +98,23 @@ type picking struct {
 	back     bool   // the list is that of the target
 }
 
+// The chances from which on looking at every visit costs less than drawing the
+// gaps between those to look at: if an edge shrinks, one look tells most of them.
+const (
+	denseGrowing   = 3.0 / 8
+	denseShrinking = 1.0 / 8
+)
+
 // pick appends the visits of the change's source after which walks change. The
 // list holds visits of the source, or where back is set of the target; starts
-// more visits, the walks' starts, stand before it. Each is looked at with
-// the larger of the two chances, all by one draw for each that is.
+// more visits, the walks' starts, stand before it.
 func (e *ego) pick(dst []visit, c *picking, list []visit, starts int) []visit {
 	most := max(c.chance[0], c.chance[1])
-	if most <= 0 {
+	switch {
+	case most <= 0:
 		return dst
+	case most >= denseGrowing || most >= denseShrinking && !c.grows:
+		return e.scan(dst, c, list, starts)
 	}
 	gaps := newGaps(most)
 	n := starts + len(list)
@@ -114,12 +123,40 @@ func (e *ego) pick(dst []visit, c *picking, list []visit, starts int) []visit {
 		if i >= starts {
 			v = list[i-starts]
 		}
-		if c.back {
-			v = v.before()
+		dst = e.try(dst, c, v, most)
+	}
+	return dst
+}
+
+// scan is pick with a look at every visit. Of an edge that shrinks, most are about
+// other steps.
+func (e *ego) scan(dst []visit, c *picking, list []visit, starts int) []visit {
+	for number := range starts {
+		dst = e.try(dst, c, visitOf(uint32(number), 0, true), 1)
+	}
+	for _, v := range list {
+		w := &e.walks[v.walk()]
+		p := v.position()
+		switch {
+		case c.grows:
+		case c.back && p > 1 && e.steps[int(w.at)+p-2].record != c.from:
+			continue
+		case !c.back && (p >= int(w.len) || e.steps[int(w.at)+p].record != c.to):
+			continue
 		}
-		if part, ok := e.concerns(c, v); ok && e.accept(c.chance[part], most) {
-			dst = append(dst, v)
-		}
+		dst = e.try(dst, c, v, 1)
+	}
+	return dst
+}
+
+// try appends a visit that was picked with the chance most, if the change concerns
+// it, with its own chance.
+func (e *ego) try(dst []visit, c *picking, v visit, most float64) []visit {
+	if c.back {
+		v = v.before()
+	}
+	if part, ok := e.concerns(c, v); ok && e.accept(c.chance[part], most) {
+		dst = append(dst, v)
 	}
 	return dst
 }
@@ -155,6 +192,7 @@ func (e *ego) concerns(c *picking, v visit) (part int, ok bool) {
 // lets it go on from there.
 
 func (g *Graph) redraw(e *ego, c *change, v visit) {
+	g.redrawn++
 	number, p := v.walk(), v.position()
 	w := &e.walks[number]
 	e.hits -= int64(w.hits)

@@ -166,7 +166,7 @@ func workloads(edges []meritrank.Edge, n int, random *rand.Rand) (before []merit
 
 func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 	const sample = 4000
-	means, tails, kinds := map[string][]float64{}, map[string][]float64{}, []string(nil)
+	means, tails, redrawn, kinds := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}, []string(nil)
 	for round := range rounds {
 		random := rand.New(rand.NewPCG(uint64(round), 3))
 		before, list := workloads(edges, sample, random)
@@ -181,18 +181,20 @@ func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 		}
 		kinds = kinds[:0]
 		for _, w := range list {
+			drawn := g.Usage().Redrawn
 			mean, tail, err := timeUpdates(g, w.edges)
 			if err != nil {
 				return err
 			}
 			kinds = append(kinds, w.kind)
+			redrawn[w.kind] = append(redrawn[w.kind], float64(g.Usage().Redrawn-drawn)/sample)
 			means[w.kind], tails[w.kind] = append(means[w.kind], mean), append(tails[w.kind], tail)
 		}
 	}
 	for _, kind := range kinds {
 		emit("meritrank_update_us", median(means[kind]), "us", parameters{
 			"graph": name, "kind": kind, "egos": egos, "walks": meritWalks, "updates": sample, "rounds": rounds,
-			"p99_us": median(tails[kind]),
+			"p99_us": median(tails[kind]), "walks_redrawn": median(redrawn[kind]),
 		})
 	}
 	return nil
