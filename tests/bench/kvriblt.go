@@ -266,7 +266,7 @@ func kvCells(rounds int) error {
 			if err != nil {
 				return err
 			}
-			cells = append(cells, (float64(n)+float64(kvriblt.SumsBytes)/kvriblt.CellBytes)/float64(d))
+			cells = append(cells, (float64(n)+8*float64(kvriblt.SumsBytes)/kvriblt.CellBits)/float64(d))
 		}
 		emit("cells_per_diff", mean(cells), "cells", parameters{"strategy": "kvriblt", "changed": d, "runs": runs, "median": median(cells)})
 	}

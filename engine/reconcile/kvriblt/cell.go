@@ -9,18 +9,20 @@ import (
 // the sum of key times value, both modulo prime, and a check. In a difference a
 // cell with one unknown names it: its key is moment / sum.
 //
-// The check adds value times an odd number that depends on the key, modulo 2^10,
+// The check adds value times an odd number that depends on the key, modulo 2^4,
 // values being taken as integers. As the sum of a lone unknown is known modulo
-// prime only, and prime ≡ −1 modulo 2^10, the check knows it up to the multiple
-// of prime that was lost: one of four is accepted, which is enough for keys that
-// name up to two records on either side.
+// prime only, and prime ≡ −1 modulo 2^4, the check knows it up to the multiple of
+// prime that was lost: one of four is accepted, which is enough for keys that name
+// up to two records on either side. So three mixtures of four are told from lone
+// keys by it; the decoder has other evidence, and takes back what was wrong. A
+// longer check makes the cells longer than it saves of them.
 type Cell struct {
 	pair  uint64 // sum, and 32 bits above it moment: one addition serves both
 	check uint32
 }
 
 const (
-	checkBits = 10
+	checkBits = 4
 	checkMask = 1<<checkBits - 1
 )
 
@@ -30,7 +32,7 @@ func (c Cell) sum() uint32    { return uint32(c.pair) }
 func (c Cell) moment() uint32 { return uint32(c.pair >> 32) }
 
 // String is the cell's one-line form.
-func (c Cell) String() string { return fmt.Sprintf("%08x·%08x/%03x", c.sum(), c.moment(), c.check) }
+func (c Cell) String() string { return fmt.Sprintf("%08x·%08x/%x", c.sum(), c.moment(), c.check) }
 
 // halves has a one in both halves of a pair.
 const halves = 1<<32 | 1
@@ -62,10 +64,10 @@ func (c Cell) alone(r *route) bool {
 	return off == 0 || off == r.check || off == 2*r.check&checkMask || off == 3*r.check&checkMask
 }
 
-// SumsBytes is what power sums take on the wire, and CellBytes a cell.
+// SumsBytes is what power sums take on the wire, and CellBits a cell.
 const (
 	SumsBytes = (31*sumsCount + 7) / 8
-	CellBytes = 9
+	CellBits  = 31 + 31 + checkBits
 )
 
 // sumsCount is the number of power sums Σ value·key^j, j = 0 … 15. They find up to

@@ -40,7 +40,7 @@ type finding struct {
 const (
 	// lowCells are looked at when nothing else is left to do: most keys are in most
 	// of them, and they change with every peel.
-	lowCells = 64
+	lowCells = 32
 	// batch is how many cells share an inversion.
 	batch = 64
 )

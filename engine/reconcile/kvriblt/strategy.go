@@ -130,7 +130,7 @@ func (s *responder) cells(end int, out *reconcile.Out) {
 	s.set.read(run, s.sent)
 	for len(run) > 0 {
 		n := min(len(run), cellsPerPayload)
-		p := binary.AppendUvarint(make([]byte, 0, 8+n*CellBytes), msgCells)
+		p := binary.AppendUvarint(make([]byte, 0, 16+n*CellBits/8), msgCells)
 		p = binary.AppendUvarint(p, uint64(s.sent))
 		out.Payloads = append(out.Payloads, appendCells(p, run[:n]))
 		s.sent, run = s.sent+n, run[n:]

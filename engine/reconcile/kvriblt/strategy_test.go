@@ -276,7 +276,7 @@ func TestOutOfTurn(t *testing.T) {
 	if err := left.Receive(sums, new(reconcile.Out)); err != nil {
 		t.Fatal(err)
 	}
-	wrong(left, sums, cells[:2], cells[:12], append(cells[:1:1], append([]byte{2}, cells[2:]...)...), append(cells[:len(cells):len(cells)], make([]byte, 9*100)...), []byte{msgList, 0, 0})
+	wrong(left, sums, cells[:2], cells[:12], append(cells[:1:1], append([]byte{2}, cells[2:]...)...), append(cells[:len(cells):len(cells)], make([]byte, 900)...), []byte{msgList, 0, 0})
 }
 
 func cellsMaxOf(count uint64) uint64 { return uint64(cellsMax(count)) }

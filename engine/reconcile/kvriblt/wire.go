@@ -21,7 +21,7 @@ const (
 
 const (
 	// What surely fits into a payload, see rice.
-	cellsPerPayload = (reconcile.PayloadMax - 16) / CellBytes
+	cellsPerPayload = (reconcile.PayloadMax - 16) * 8 / CellBits
 	keysPerPayload  = 7000
 	pairsPerPayload = 3900
 )
@@ -30,32 +30,30 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: kvriblt: %s", reconcile.ErrPayload, fmt.Sprintf(format, args...))
 }
 
-// appendCells codes cells: sum, moment and check from the low bits up, 72 bits
-// little-endian.
+// appendCells codes cells: sum, moment and check, 66 bits each.
 func appendCells(dst []byte, cells []Cell) []byte {
+	w := bitWriter{dst: dst}
 	for _, c := range cells {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(c.sum())|uint64(c.moment())<<31|uint64(c.check)<<62)
-		dst = append(dst, byte(c.check>>2))
+		w.put(uint64(c.sum()), 31)
+		w.put(uint64(c.moment())|uint64(c.check)<<31, 31+checkBits)
 	}
-	return dst
+	return w.end()
 }
 
 var errResidue = errors.New("not a residue")
 
-// parseCells appends the cells that data consists of, a whole number of them.
+// parseCells appends the cells that data consists of, as many as fit in.
 func parseCells(dst []Cell, data []byte) ([]Cell, error) {
-	if len(data)%CellBytes != 0 {
-		return dst, errors.New("not a whole number of cells")
-	}
-	for ; len(data) > 0; data = data[CellBytes:] {
-		v := binary.LittleEndian.Uint64(data)
-		c := newCell(uint32(v)&prime, uint32(v>>31)&prime, uint32(v>>62)|uint32(data[8])<<2)
+	r := bitReader{src: data}
+	for range len(data) * 8 / CellBits {
+		sum, rest := r.take(31), r.take(31+checkBits)
+		c := newCell(uint32(sum), uint32(rest&prime), uint32(rest>>31))
 		if c.sum() == prime || c.moment() == prime {
 			return dst, errResidue
 		}
 		dst = append(dst, c)
 	}
-	return dst, nil
+	return dst, r.end()
 }
 
 func appendSums(dst []byte, sums *PowerSums) []byte {
