@@ -13,8 +13,14 @@ var both = verdict{true, true}
 
 // decide turns the decoded difference into gives and wants.
 func (s *initiator) decide(out *reconcile.Out) {
-	var wanted []unknown
-	s.decoder.Each(func(key, delta uint32) { s.judge(key, delta, &wanted, out) })
+	list := make([]unknown, 0, len(s.decoder.found))
+	s.decoder.Each(func(key, delta uint32) { list = append(list, unknown{key, delta}) })
+	s.set.kept.index.fetch(list)
+	wanted := make([]unknown, 0, len(list))
+	out.Give = slices.Grow(out.Give, len(list))
+	for _, u := range list {
+		s.judge(u.key, u.delta, &wanted, out)
+	}
 	s.finish(wanted, out)
 }
 

@@ -26,6 +26,7 @@ type Decoder struct {
 	high   []uint32 // cells that have changed, see peel
 	low    []uint32
 	queued []bool
+	path   []uint32 // the cells of the key that is being looked at
 	found  []finding
 	seen   table
 }
@@ -49,7 +50,7 @@ const (
 func (d *Decoder) Reset(secret uint64) {
 	d.seen.reset(secret)
 	*d = Decoder{
-		cells: d.cells[:0], high: d.high[:0], low: d.low[:0], queued: d.queued[:0], found: d.found[:0], seen: d.seen,
+		cells: d.cells[:0], high: d.high[:0], low: d.low[:0], queued: d.queued[:0], path: d.path, found: d.found[:0], seen: d.seen,
 	}
 }
 
@@ -155,38 +156,37 @@ func (d *Decoder) test(i, key uint32) {
 	f := d.finding(key)
 	f.delta, f.check = add(f.delta, c.sum()), (f.check+c.check*oddInverse(r.check))&checkMask
 	d.sums.put(key, sub(0, c.sum()))
-	last, end := uint32(0), uint32(len(d.cells))
-	for s := 1; ; s++ {
-		at := r.cell(s)
-		if at >= end {
-			return
-		}
-		if at != last {
-			d.explain(at, c)
-		}
-		last = at
+	for _, at := range d.path {
+		d.explain(at, c)
 	}
 }
 
-// agree reports whether taking these contents out of the cells of a route empties
-// more of them than it fills. No cell of a true unknown is empty; those of a
-// mixture that passes for one often are, and if it is believed all the same, they
-// soon want it back. As every change empties a cell more, changes come to an end.
+// agree reports whether taking these contents out of the cells of a route, which it
+// leaves in path, empties more of them than it fills. No cell of a true unknown is
+// empty; those of a mixture that passes for one often are, and if it is believed
+// all the same, they soon want it back. As every change empties a cell more,
+// changes come to an end.
 func (d *Decoder) agree(r *route, c Cell) bool {
-	balance, last, end := 0, uint32(0), uint32(len(d.cells))
-	for s := 1; ; s++ {
-		at := r.cell(s)
-		switch {
-		case at >= end:
-			return balance > 0
-		case at == last:
-		case d.cells[at].empty():
-			balance--
-		case d.cells[at] == c:
-			balance++
+	balance, last := 0, 0
+	d.path = d.path[:0]
+	for s := range r.table.runs[1:] {
+		at := int(r.table.runs[1:][s].cell(r))
+		if at >= len(d.cells) {
+			break
+		}
+		if at == last {
+			continue
 		}
 		last = at
+		d.path = append(d.path, uint32(at))
+		switch cell := &d.cells[at]; {
+		case cell.empty():
+			balance--
+		case *cell == c:
+			balance++
+		}
 	}
+	return balance > 0
 }
 
 // explain takes an unknown out of a cell.

@@ -176,6 +176,7 @@ func (s *responder) give(body []byte, out *reconcile.Out) error {
 	if err != nil {
 		return refuse("want: %v", err)
 	}
+	s.set.kept.index.fetch(keys)
 	from := len(out.Give)
 	for _, u := range keys {
 		s.set.kept.index.bucket(u.key, func(e *entry) { out.Give = append(out.Give, e.name()) })

@@ -110,6 +110,11 @@ type bitReader struct {
 // take reads n ≤ 56 bits.
 func (r *bitReader) take(n uint) uint64 {
 	for r.n < n {
+		if len(r.src) >= 4 && r.n <= 32 {
+			r.held |= uint64(binary.LittleEndian.Uint32(r.src)) << r.n
+			r.src, r.n = r.src[4:], r.n+32
+			continue
+		}
 		if len(r.src) == 0 {
 			r.bad = true
 			return 0
