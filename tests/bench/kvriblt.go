@@ -264,7 +264,7 @@ func mean(values []float64) (sum float64) {
 // decoded from, with the power sums counted as the cells that they are as long as.
 func kvCells(rounds int) error {
 	for _, d := range []int{20, 100, 1000, 10_000, 100_000} {
-		runs := max(1, min(100*rounds, 40_000*rounds/d))
+		runs := max(1, min(400*rounds, 40_000*rounds/d))
 		var cells []float64
 		for run := range runs {
 			n, err := kvCellsOnce(d, uint64(run))

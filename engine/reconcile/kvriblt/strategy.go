@@ -69,6 +69,7 @@ type responder struct {
 	sent        int // one more than the number of the last cell sent, 0 before anything
 	listed      bool
 	given       uint32 // the highest key whose records were asked for
+	wanted      uint64 // how many were
 }
 
 // Receive implements reconcile.Session.
@@ -175,6 +176,9 @@ func (s *responder) give(body []byte, out *reconcile.Out) error {
 	keys, err := parseKeys(nil, s.given, body, false)
 	if err != nil {
 		return refuse("want: %v", err)
+	}
+	if s.wanted += uint64(len(keys)); s.wanted > s.count {
+		return refuse("%d keys wanted of %d", s.wanted, s.count)
 	}
 	s.set.kept.index.fetch(keys)
 	from := len(out.Give)
