@@ -126,7 +126,7 @@ func StrategyNames() []string {
 var allStrategies = []reconcile.Strategy{
 	riblt.Strategy{},
 	kvriblt.Strategy{},
-	auto.New(riblt.Strategy{}, 20, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
+	auto.New(kvriblt.Strategy{}, 14, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
 	rbsr.Strategy{},
 	rbsr.Compatible{},
 	prolly.Strategy{},

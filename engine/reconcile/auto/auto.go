@@ -1,18 +1,18 @@
 // Package auto picks a strategy for each session from what both sides know when
-// it begins, and again from what the first payload has told:
+// it begins, and from what the initiator's first payload tells:
 //
-//	one side holds nothing             the other gives everything, nothing is compared
-//	one side holds far less            the smaller side lists its short ids, 8 bytes each
-//	otherwise                          a sketch, whose cost follows the difference
-//	  and all that differs is recent   the responder lists what is recent, 5 bytes each
+//	one side holds nothing            the other gives everything, nothing is compared
+//	one side holds far less           the smaller side lists its short ids, 8 bytes each
+//	all that differs is recent        the responder lists what is recent, 5 bytes each
+//	otherwise                         a sketch, whose cost follows the difference
 //
-// The responder picks, as it is the first to know both counts. With the first
-// payload of the sketch it sends a ladder: fingerprints of all that is older than
-// its newest 16, 32, 64, … records. Where the sketch needs more cells than the
-// recent records, down to a step below which both sides are equal, would take as
-// a list, the initiator asks for the list.
+// The responder picks, as it is the first to know both counts. The initiator
+// begins with the sketch's first payload, if it has one, and a ladder:
+// fingerprints of all that is older than its newest 16, 32, 64, … records. Below a
+// step on which both agree nothing differs, and where a list of what lies above
+// takes fewer bytes than the sketch's answer, the list is the answer.
 //
-// The first byte of every payload says which part of it this is.
+// The first byte of every payload says what it is part of.
 package auto
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
 
-// Strategy chooses between listing and a sketch.
+// Strategy chooses between lists and a sketch.
 type Strategy struct {
 	sketch reconcile.Strategy
 	// perDifference is what the sketch takes for a difference, in bytes.
@@ -32,17 +32,12 @@ type Strategy struct {
 	order         func(reconcile.View) Order
 }
 
-// New returns the strategy that uses a sketch where listing is dearer.
+// New returns the strategy that uses a sketch where lists are dearer.
 // perDifference is what the sketch takes for one difference, in bytes, when
-// there are many; its sessions should be Estimators. order gives a view's
-// records by time.
+// there are many. order gives a view's records by time.
 func New(sketch reconcile.Strategy, perDifference int, order func(reconcile.View) Order) Strategy {
 	return Strategy{sketch, uint64(perDifference), order}
 }
-
-// An Estimator is a session that can say how many differences it has yet to
-// find, more or less.
-type Estimator interface{ Remaining() int }
 
 // A choice is the first byte of every payload.
 const (
@@ -50,8 +45,8 @@ const (
 	choiceTake   = 2 // the responder holds nothing: the initiator gives all
 	choiceList   = 3 // the responder lists its ids
 	choiceAsk    = 4 // the initiator is to list its ids, and gets the list of those wanted
-	choiceSketch = 5 // the sketch's; the responder's first one begins with the ladder
-	choiceRecent = 6 // the list of what is recent, or the question for it
+	choiceSketch = 5 // the sketch's; the initiator's first one begins with the ladder
+	choiceRecent = 6 // the list of what is recent
 	choiceWanted = 7 // which of that list are wanted
 )
 
@@ -96,53 +91,86 @@ func (s Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcil
 		out.Payloads = [][]byte{{choice}}
 		return &reader{view: view, left: peer.Count}
 	}
-	r := &responder{view: view, order: s.order(view)}
-	r.ladder = climb(r.order)
-	if len(r.ladder) > 0 {
-		// The counts tell the sketch to begin with enough cells for their
-		// difference. The ladder may show that a list takes less.
-		peer.Count = view.Count()
-	}
-	r.sketch.Session = s.sketch.Accept(view, peer, out)
-	wrap(out, 0, appendLadder(nil, r.ladder))
-	return r
+	return &responder{strategy: s, view: view, peer: peer}
 }
 
-// A responder runs the sketch's session, until it is asked for a list instead.
+// Open implements reconcile.Strategy.
+func (s Strategy) Open(view reconcile.View, peer reconcile.Peer, out *reconcile.Out) reconcile.Session {
+	i := &initiator{view: view, order: s.order(view)}
+	i.ladder = climb(i.order)
+	before := len(out.Payloads)
+	i.sketch.Session = s.sketch.Open(view, peer, out)
+	if len(out.Payloads) == before {
+		out.Payloads = append(out.Payloads, nil) // the ladder alone
+	}
+	wrap(out, before, appendLadder(nil, i.ladder))
+	return i
+}
+
+// A responder answers the ladder with a list, or runs the sketch's session.
 type responder struct {
-	view   reconcile.View
-	order  Order
-	ladder []step
-	sketch wrapped
-	listed []uint64 // short ids of what was listed, in the list's order; nil before
-	wanted int      // how many of them have been answered
+	strategy Strategy
+	view     reconcile.View
+	peer     reconcile.Peer
+	sketch   wrapped
+	listed   []uint64 // short ids of what was listed, in the list's order; nil for no list
+	wanted   int      // how many of them have been answered
 }
 
 // Receive implements reconcile.Session.
 func (r *responder) Receive(payload []byte, out *reconcile.Out) error {
 	switch {
-	case len(payload) == 2 && payload[0] == choiceRecent && r.listed == nil && int(payload[1]) < len(r.ladder):
-		at := r.ladder[payload[1]]
-		r.listed = recent(r.view, r.order, at.since)
-		out.Payloads = append(out.Payloads, listTags(at.print, r.listed)...)
-		return nil
+	case len(payload) > 0 && payload[0] == choiceSketch && r.sketch.Session == nil:
+		return r.begin(payload[1:], out)
+	case len(payload) > 0 && payload[0] == choiceSketch && r.listed == nil:
+		return r.sketch.Receive(payload, out)
 	case len(payload) > 1 && payload[0] == choiceWanted && r.wanted < len(r.listed):
 		return r.give(payload[1:], out)
-	case r.listed == nil:
-		return r.sketch.Receive(payload, out)
 	}
-	return fmt.Errorf("%w: auto: a payload of kind %d and %d bytes, a list of %d", reconcile.ErrPayload, payload[:min(1, len(payload))], len(payload), len(r.listed))
+	return fmt.Errorf("%w: auto: %d bytes out of turn", reconcile.ErrPayload, len(payload))
 }
 
-// Open implements reconcile.Strategy. It waits for the responder's choice.
-func (s Strategy) Open(view reconcile.View, peer reconcile.Peer, _ *reconcile.Out) reconcile.Session {
-	return &initiator{strategy: s, view: view, peer: peer}
+// begin looks what the sketch would answer, and whether a list takes less.
+func (r *responder) begin(body []byte, out *reconcile.Out) error {
+	ladder, body, err := readLadder(body)
+	if err != nil {
+		return err
+	}
+	before := len(out.Payloads)
+	r.sketch.Session = r.strategy.sketch.Accept(r.view, r.peer, out)
+	if len(body) > 0 {
+		if err := r.sketch.Session.Receive(body, out); err != nil {
+			return err
+		}
+	}
+	size := 0
+	for _, p := range out.Payloads[before:] {
+		size += len(p)
+	}
+	order := r.strategy.order(r.view)
+	at := agree(order, ladder)
+	if at >= 0 && !out.Fallback && len(out.Give) == 0 {
+		below, _ := order.Before(ladder[at].since)
+		if count := order.Len() - below; count <= listMax && listBytes(count) < size {
+			r.listed = recent(r.view, order, ladder[at].since)
+			out.Payloads = append(out.Payloads[:before], listTags(byte(at), ladder[at].print, r.listed)...)
+			return nil
+		}
+	}
+	wrap(out, before, nil)
+	return nil
 }
 
-// silent is a responder that has said everything.
+// silent is a responder that has said everything. The initiator's first payload
+// was on its way.
 type silent struct{}
 
-func (silent) Receive([]byte, *reconcile.Out) error {
+func (silent) Receive(payload []byte, _ *reconcile.Out) error { return passed(payload) }
+
+func passed(payload []byte) error {
+	if len(payload) > 0 && payload[0] == choiceSketch {
+		return nil
+	}
 	return fmt.Errorf("%w: auto: nothing was asked for", reconcile.ErrPayload)
 }
 
@@ -228,7 +256,7 @@ func (r *reader) compare() (ours, theirs []uint64) {
 // Receive implements reconcile.Session, for a responder that asked for the list.
 func (r *reader) Receive(payload []byte, out *reconcile.Out) error {
 	if len(payload) == 0 || payload[0] != choiceAsk {
-		return fmt.Errorf("%w: auto: no list", reconcile.ErrPayload)
+		return passed(payload)
 	}
 	last, err := r.read(payload[1:])
 	if err != nil || !last {
@@ -266,32 +294,26 @@ func wrap(out *reconcile.Out, from int, ladder []byte) {
 
 // An initiator follows the responder's choice.
 type initiator struct {
-	strategy Strategy
-	view     reconcile.View
-	peer     reconcile.Peer
-	choice   byte // 0 before the first payload
-	list     reader
-	sketch   wrapped
-	order    Order
-	recent   tags // while its list comes
-	equal    int  // the lowest step of the ladder below which the sides agree, −1 for none
-	ladder   []step
+	view   reconcile.View
+	order  Order
+	ladder []step
+	sketch wrapped
+	choice byte // 0 before the first payload
+	list   reader
+	recent tags
 }
 
 // Receive implements reconcile.Session.
-func (s *initiator) Receive(payload []byte, out *reconcile.Out) (err error) {
+func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 	if len(payload) == 0 {
 		return fmt.Errorf("%w: auto: an empty payload", reconcile.ErrPayload)
 	}
 	if s.choice == 0 {
-		if payload, err = s.begin(payload, out); err != nil || s.choice == choiceAsk {
+		if err := s.begin(payload[0], out); err != nil || s.choice == choiceAsk {
 			return err
 		}
 	}
 	if payload[0] != s.choice {
-		if s.choice == choiceRecent && payload[0] == choiceSketch {
-			return nil // it was under way when the list was asked for
-		}
 		return fmt.Errorf("%w: auto: choice %d after %d", reconcile.ErrPayload, payload[0], s.choice)
 	}
 	switch s.choice {
@@ -300,7 +322,7 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) (err error) {
 	case choiceTake:
 		out.Give, out.Done = append(out.Give, all(s.view)...), true
 	case choiceSketch:
-		return s.sketched(payload, out)
+		return s.sketch.Receive(payload, out)
 	case choiceRecent:
 		return s.listedRecent(payload[1:], out)
 	default:
@@ -309,45 +331,17 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) (err error) {
 	return nil
 }
 
-// begin takes the choice, and says what it asks for. It returns the payload as
-// all later ones are.
-func (s *initiator) begin(payload []byte, out *reconcile.Out) ([]byte, error) {
-	s.list, s.equal = reader{view: s.view, left: listMax}, -1
-	switch s.choice = payload[0]; s.choice {
-	case choiceGive, choiceTake, choiceList:
+// begin takes the choice, and lists what it asks for.
+func (s *initiator) begin(choice byte, out *reconcile.Out) error {
+	s.list = reader{view: s.view, left: listMax}
+	switch s.choice = choice; choice {
+	case choiceGive, choiceTake, choiceList, choiceSketch, choiceRecent:
 	case choiceAsk:
 		s.list.left = s.view.Count()
 		out.Payloads = append(out.Payloads, list(choiceAsk, all(s.view))...)
-	case choiceSketch:
-		var err error
-		if s.ladder, payload, err = readLadder(payload[1:]); err != nil {
-			return nil, err
-		}
-		payload = append([]byte{choiceSketch}, payload...)
-		s.order = s.strategy.order(s.view)
-		s.equal = agree(s.order, s.ladder)
-		before := len(out.Payloads)
-		s.sketch.Session = s.strategy.sketch.Open(s.view, s.peer, out)
-		wrap(out, before, nil)
 	default:
-		return nil, fmt.Errorf("%w: auto: choice %d is unknown", reconcile.ErrPayload, s.choice)
+		return fmt.Errorf("%w: auto: choice %d is unknown", reconcile.ErrPayload, choice)
 	}
-	return payload, nil
-}
-
-// sketched lets the sketch take its payload. Where it asks for more than a list
-// would take, the list is asked for.
-func (s *initiator) sketched(payload []byte, out *reconcile.Out) error {
-	before := len(out.Payloads)
-	if err := s.sketch.Receive(payload, out); err != nil || s.equal < 0 || out.Done || out.Fallback || len(out.Payloads) == before {
-		return err
-	}
-	e, estimates := s.sketch.Session.(Estimator)
-	if !estimates || listBytes(s.ladder[s.equal].count) >= e.Remaining()*int(s.strategy.perDifference) {
-		return nil
-	}
-	out.Payloads = append(out.Payloads[:before], []byte{choiceRecent, byte(s.equal)})
-	s.choice = choiceRecent
 	return nil
 }
 

@@ -19,16 +19,14 @@ type Order interface {
 	Since(time uint64, fn func(id *codec.ID) bool)
 }
 
-// A step of the ladder: what is older than since has that fingerprint, and count
-// records are not.
+// A step of the ladder: what is older than since has that fingerprint.
 type step struct {
 	since uint64
 	print uint32
-	count int
 }
 
-// The ladder's steps: the newest 16 records, and twice as many each time, up to a
-// quarter of the set. Fewer are in the sketch's first payload anyway.
+// The ladder's steps: the newest 16 records, and twice as many each time.
+// What differs among fewer the sketch finds for less than a list.
 const (
 	firstStep = 16
 	stepsMax  = 16
@@ -40,35 +38,35 @@ const (
 // climb makes the ladder of a set. A step that catches far more than it is meant
 // to, because many records share a time, ends it.
 func climb(o Order) (ladder []step) {
-	for n := firstStep; n <= o.Len()/4 && len(ladder) < stepsMax; n *= 2 {
+	for n := firstStep; n <= o.Len() && len(ladder) < stepsMax; n *= 2 {
 		since := o.Newest(n) / grain * grain
 		below, print := o.Before(since)
-		count := o.Len() - below
-		if count > 2*n {
+		if o.Len()-below > 2*n {
 			break
 		}
-		if k := len(ladder); k > 0 && ladder[k-1].since == since {
-			continue
+		if k := len(ladder); k == 0 || ladder[k-1].since != since {
+			ladder = append(ladder, step{since, uint32(print)})
 		}
-		ladder = append(ladder, step{since, uint32(print), count})
 	}
 	return ladder
 }
 
-// appendLadder writes the number of steps in one byte, then for each, as varints,
-// how much older it is than the one before (the first: how old), in grains, and
-// how many records it has more, and 4 bytes of the fingerprint.
+// appendLadder writes the number of steps in one byte, then for each how much
+// older it is than the one before (the first: than the end of time), in grains as a
+// varint, and 4 bytes of the fingerprint.
 func appendLadder(b []byte, ladder []step) []byte {
 	b = append(b, byte(len(ladder)))
-	last := step{since: 1<<64 - 1<<16}
+	last := uint64(latest)
 	for _, s := range ladder {
-		b = binary.AppendUvarint(b, (last.since-s.since)/grain)
-		b = binary.AppendUvarint(b, uint64(s.count-last.count))
+		b = binary.AppendUvarint(b, (last-s.since)/grain)
 		b = binary.LittleEndian.AppendUint32(b, s.print)
-		last = s
+		last = s.since
 	}
 	return b
 }
+
+// latest is the last time that is a multiple of the grain.
+const latest = 1<<64 - grain
 
 var errLadder = fmt.Errorf("%w: auto: a malformed ladder", reconcile.ErrPayload)
 
@@ -79,19 +77,15 @@ func readLadder(b []byte) (ladder []step, rest []byte, err error) {
 	}
 	n := int(b[0])
 	b = b[1:]
-	last := step{since: 1<<64 - 1<<16}
+	last := uint64(latest)
 	for range n {
 		older, used := binary.Uvarint(b)
-		if used <= 0 || older > last.since/grain {
+		if used <= 0 || older > last/grain || len(b) < used+4 {
 			return nil, nil, errLadder
 		}
-		b = b[used:]
-		more, used := binary.Uvarint(b)
-		if used <= 0 || more > listMax || len(b) < used+4 {
-			return nil, nil, errLadder
-		}
-		s := step{last.since - older*grain, binary.LittleEndian.Uint32(b[used:]), last.count + int(more)}
-		ladder, last, b = append(ladder, s), s, b[used+4:]
+		last -= older * grain
+		ladder = append(ladder, step{last, binary.LittleEndian.Uint32(b[used:])})
+		b = b[used+4:]
 	}
 	return ladder, b, nil
 }
@@ -133,12 +127,13 @@ func recent(view reconcile.View, o Order, since uint64) []uint64 {
 	return ids
 }
 
-// listTags writes a list: each payload is the choice, the number of tags in it
-// and all later ones, as a varint, and its tags, little-endian.
-func listTags(print uint32, ids []uint64) (payloads [][]byte) {
+// listTags writes a list: each payload is the choice, the step of the ladder, the
+// number of tags in it and all later ones, as a varint, and its tags,
+// little-endian.
+func listTags(at byte, print uint32, ids []uint64) (payloads [][]byte) {
 	const most = (reconcile.PayloadMax - 16) / tagBytes
 	for first := true; first || len(ids) > 0; first = false {
-		b := binary.AppendUvarint([]byte{choiceRecent}, uint64(len(ids)))
+		b := binary.AppendUvarint([]byte{choiceRecent, at}, uint64(len(ids)))
 		n := min(len(ids), most)
 		for _, id := range ids[:n] {
 			t := tag(print, id)
@@ -152,20 +147,25 @@ func listTags(print uint32, ids []uint64) (payloads [][]byte) {
 // tags are a list that is coming in.
 type tags struct {
 	begun bool
+	at    byte // step of the ladder
 	left  uint64
 	list  []uint64
 }
 
 // read takes in a payload without its choice and returns true with the last one.
-func (t *tags) read(b []byte, most int) (bool, error) {
-	left, n := binary.Uvarint(b)
-	switch b = b[max(n, 0):]; {
-	case n <= 0 || t.begun && (left != t.left || t.left == 0) || left > uint64(most)-uint64(len(t.list)):
+func (t *tags) read(b []byte, steps int) (bool, error) {
+	if len(b) == 0 || int(b[0]) >= steps || t.begun && b[0] != t.at {
+		return false, fmt.Errorf("%w: auto: a list above no step of the ladder", reconcile.ErrPayload)
+	}
+	at := b[0]
+	left, n := binary.Uvarint(b[1:])
+	switch b = b[1+max(n, 0):]; {
+	case n <= 0 || t.begun && (left != t.left || t.left == 0) || left > listMax:
 		return false, fmt.Errorf("%w: auto: a list of %d tags", reconcile.ErrPayload, left)
 	case len(b)%tagBytes != 0 || uint64(len(b)/tagBytes) > left || len(b) == 0 && left > 0:
 		return false, fmt.Errorf("%w: auto: %d bytes for %d tags", reconcile.ErrPayload, len(b), left)
 	}
-	t.begun, t.left = true, left
+	t.begun, t.at, t.left = true, at, left
 	for ; len(b) > 0; b = b[tagBytes:] {
 		t.list = append(t.list, uint64(b[0])|uint64(b[1])<<8|uint64(b[2])<<16|uint64(b[3])<<24|uint64(b[4])<<32)
 		t.left--
@@ -176,26 +176,27 @@ func (t *tags) read(b []byte, most int) (bool, error) {
 // listedRecent takes in the responder's recent records, gives what they lack and
 // says which of them are wanted: a bit each, in order.
 func (s *initiator) listedRecent(b []byte, out *reconcile.Out) error {
-	at := s.ladder[s.equal]
-	last, err := s.recent.read(b, at.count)
+	last, err := s.recent.read(b, len(s.ladder))
 	if err != nil || !last {
 		return err
 	}
+	at := s.ladder[s.recent.at]
 	mine := recent(s.view, s.order, at.since)
-	held := make(map[uint64]bool, len(mine)) // only looked up
+	held := make(map[uint64]int, len(mine)) // only looked up; twins count
 	for _, short := range mine {
-		held[tag(at.print, short)] = true
+		held[tag(at.print, short)]++
 	}
 	wanted := make([]byte, (len(s.recent.list)+7)/8)
 	for i, t := range s.recent.list {
-		if held[t] {
-			delete(held, t)
+		if held[t] > 0 {
+			held[t]--
 		} else {
 			wanted[i/8] |= 1 << (i % 8)
 		}
 	}
 	for _, short := range mine {
-		if held[tag(at.print, short)] {
+		if t := tag(at.print, short); held[t] > 0 {
+			held[t] = 0
 			out.Give = append(out.Give, short)
 		}
 	}

@@ -164,9 +164,6 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 	return nil
 }
 
-// Remaining is about how many differences are still to be found.
-func (s *initiator) Remaining() int { return s.decoder.Remaining() }
-
 // parse returns the cells of a payload, and the tail if it is the first one.
 func (s *initiator) parse(payload []byte) (run []Cell, tail pinsketch.Sketch, err error) {
 	if len(payload) == 0 || payload[0] != format {
