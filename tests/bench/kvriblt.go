@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"sort"
 	"time"
@@ -194,8 +192,6 @@ func kvCheck(gives [2][]uint64, changes []kvChange) error {
 // which neither side knows anything beforehand.
 func kvSessions(rounds int) error {
 	left, right := newKVSide(), newKVSide()
-	runtime.GC()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would walk the two sets within a session now and then
 	for _, d := range []int{10, 100, 1000, 10_000} {
 		runs := 40 * rounds
 		if d > 1000 {

@@ -87,7 +87,7 @@ func (x *index) bucket(key uint32, fn func(e *entry)) {
 }
 
 // fetch brings the buckets of keys into the processor's cache: look-ups one by one
-// would wait for memory twice each, these loads wait together.
+// would wait for memory three times each, these loads wait together.
 func (x *index) fetch(keys []unknown) {
 	if x.count == 0 {
 		return
@@ -98,6 +98,13 @@ func (x *index) fetch(keys []unknown) {
 	for _, u := range keys {
 		if at := *x.head(u.key); at != 0 {
 			x.touched += x.entries[at-1].key
+		}
+	}
+	for _, u := range keys {
+		if at := *x.head(u.key); at != 0 {
+			if next := x.entries[at-1].next; next != 0 {
+				x.touched += x.entries[next-1].key
+			}
 		}
 	}
 }
