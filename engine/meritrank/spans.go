@@ -1,6 +1,9 @@
 package meritrank
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // spans hands out runs of places in arrays that grow at their end. What is given
 // back is cut into powers of two and handed out again.
@@ -45,8 +48,11 @@ func (s *spans) reset() {
 
 // fit makes an array as long as the spans reach.
 func fit[T any](items []T, end uint32) []T {
-	if n := int(end) - len(items); n > 0 {
-		return append(items, make([]T, n)...)
+	old := len(items)
+	if int(end) <= old {
+		return items
 	}
+	items = slices.Grow(items, int(end)-old)[:end]
+	clear(items[old:])
 	return items
 }

@@ -150,7 +150,7 @@ class MeritRank:
         self, sources: Sequence[Any], targets: Sequence[Any], weights: Sequence[float]
     ) -> None:
         """`load` for three sequences or arrays of equal length: a million edges of numbers
-        take about a second."""
+        take one to two seconds."""
         import numpy as np
 
         if not len(sources) == len(targets) == len(weights):
