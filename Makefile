@@ -75,7 +75,7 @@ bench: venv lib ## measure every figure: Go's, then Python's
 bench-reconcile: ## measure the reconcilers
 	go run ./tests/bench reconcile
 
-bench-peers: ## measure ranking peers and choosing them; DATA is a folder with bitcoin_otc
+bench-peers: ## measure ranking peers and choosing them; DATA is the folder of the data sets
 	go run ./tests/bench peers $(if $(DATA),-data '$(DATA)')
 
 scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and memory

@@ -18,7 +18,6 @@ var measurements = []measurement{
 	{"ingest_ratio_single", ingest("ingest_ratio_single", 1, 1024)},
 	{"ingest_ratio_batch", ingest("ingest_ratio_batch", 256, 16)},
 	{"pebble", pebbleRate},
-	{"prolly", benchProlly},
 }
 
 func bench(flags *flag.FlagSet, args []string) error { return measure(measurements, flags, args) }

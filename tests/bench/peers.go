@@ -21,13 +21,14 @@ var peerMeasurements = []measurement{
 	{"meritrank_scores", meritScores},
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
+	{"overlay_rtt_ratio", overlayRatio},
 }
 
 // dataDir holds the data sets that some figures need.
 var dataDir string
 
 func peers(flags *flag.FlagSet, args []string) error {
-	flags.StringVar(&dataDir, "data", "", "the `folder` of bitcoin_otc, with the trust network that some figures need")
+	flags.StringVar(&dataDir, "data", "", "the `folder` of bitcoin_otc, wonderproxy222 and planetlab490, which some figures need")
 	return measure(peerMeasurements, flags, args)
 }
 

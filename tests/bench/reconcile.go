@@ -21,6 +21,9 @@ var reconcilerMeasurements = []measurement{
 	{"range_tree", rbsrTree},
 	{"session_warm_us", rbsrSession},
 	{"adversary_cost", rbsrAdversary},
+	{"prolly", benchProlly},
+	{"sync_bytes_ratio", syncRatio},
+	{"auto_ratio", autoRatio},
 }
 
 func reconcilers(flags *flag.FlagSet, args []string) error {
