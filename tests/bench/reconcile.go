@@ -21,6 +21,7 @@ var reconcilerMeasurements = []measurement{
 	{"range_tree", rbsrTree},
 	{"session_warm_us", rbsrSession},
 	{"adversary_cost", rbsrAdversary},
+	{"adversary_cost", adversaryCost},
 	{"prolly", benchProlly},
 	{"sync_bytes_ratio", syncRatio},
 	{"auto_ratio", autoRatio},
