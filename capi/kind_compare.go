@@ -47,35 +47,19 @@ func openCompare(config []byte, _ *Host) (Machine, error) {
 }
 
 func (m *comparer) Step(dst, events []byte) ([]byte, error) {
-	for index := 0; len(events) > 0; index++ {
-		n, err := codec.ScanItem(events)
-		if err != nil {
-			return dst, &EventError{index, err}
+	return answerEach(dst, events, "compare case", func(c *compare.Case) (any, error) {
+		if c.Strategy == "" {
+			return choices(), nil
 		}
-		var c compare.Case
-		if err := codec.Unmarshal("compare case", events[:n], &c); err != nil {
-			return dst, &EventError{index, err}
-		}
-		answer, err := m.answer(c)
+		row, err := m.bench.Run(*c)
 		if errors.Is(err, compare.ErrCanceled) {
 			err = errCanceled
 		}
-		if err != nil {
-			return dst, &EventError{index, err}
-		}
-		b, err := codec.Marshal(answer)
-		if err != nil {
-			return dst, err
-		}
-		dst, events = append(dst, b...), events[n:]
-	}
-	return dst, nil
+		return row, err
+	})
 }
 
-func (m *comparer) answer(c compare.Case) (any, error) {
-	if c.Strategy != "" {
-		return m.bench.Run(c)
-	}
+func choices() *compareChoices {
 	var names compareChoices
 	for _, w := range compare.Workloads {
 		names.Workloads = append(names.Workloads, compareChoice{w.Name, w.About})
@@ -83,7 +67,7 @@ func (m *comparer) answer(c compare.Case) (any, error) {
 	for _, n := range compare.Networks {
 		names.Networks = append(names.Networks, compareChoice{n.Name, n.About})
 	}
-	return &names, nil
+	return &names
 }
 
 func (m *comparer) Columns(query []byte) ([]Column, error) {

@@ -46,20 +46,26 @@ type toolAnswer struct {
 }
 
 func (tool) Step(dst, events []byte) ([]byte, error) {
+	return answerEach(dst, events, "tool request", func(r *toolRequest) (any, error) { return r.answer() })
+}
+
+// answerEach decodes each item of a CBOR sequence and appends the CBOR of its
+// answer.
+func answerEach[T any](dst, events []byte, what string, answer func(*T) (any, error)) ([]byte, error) {
 	for index := 0; len(events) > 0; index++ {
 		n, err := codec.ScanItem(events)
 		if err != nil {
 			return dst, &EventError{index, err}
 		}
-		var r toolRequest
-		if err := codec.Unmarshal("tool request", events[:n], &r); err != nil {
+		item := new(T)
+		if err := codec.Unmarshal(what, events[:n], item); err != nil {
 			return dst, &EventError{index, err}
 		}
-		answer, err := r.answer()
+		value, err := answer(item)
 		if err != nil {
 			return dst, &EventError{index, err}
 		}
-		b, err := codec.Marshal(answer)
+		b, err := codec.Marshal(value)
 		if err != nil {
 			return dst, err
 		}
