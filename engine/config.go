@@ -126,7 +126,10 @@ func StrategyNames() []string {
 var allStrategies = []reconcile.Strategy{
 	riblt.Strategy{},
 	kvriblt.Strategy{},
-	auto.New(kvriblt.Strategy{}, 14, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
+	auto.New(auto.Parts{
+		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 5,
+		Order: func(view reconcile.View) auto.Order { return rbsr.Set(view) },
+	}),
 	rbsr.Strategy{},
 	rbsr.Compatible{},
 	prolly.Strategy{},

@@ -22,7 +22,10 @@ import (
 var attacked = []reconcile.Strategy{
 	riblt.Strategy{}, kvriblt.Strategy{}, rbsr.Strategy{}, rbsr.Compatible{}, prolly.Strategy{}, bloom.Strategy{},
 	frontier.Strategy{}, full.Strategy{},
-	auto.New(kvriblt.Strategy{}, 14, func(view reconcile.View) auto.Order { return rbsr.Set(view) }),
+	auto.New(auto.Parts{
+		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 5,
+		Order: func(view reconcile.View) auto.Order { return rbsr.Set(view) },
+	}),
 }
 
 // A hostSet is a set as a node shows it, with the summary of any strategy.

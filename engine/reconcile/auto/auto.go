@@ -4,6 +4,7 @@
 //	one side holds nothing            the other gives everything, nothing is compared
 //	one side holds far less           the smaller side lists its short ids, 8 bytes each
 //	all that differs is recent        the responder lists what is recent, 5 bytes each
+//	about as much differs as is held  filters, whose cost follows the size
 //	otherwise                         a sketch, whose cost follows the difference
 //
 // The responder picks, as it is the first to know both counts. The initiator
@@ -24,20 +25,25 @@ import (
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
 
-// Strategy chooses between lists and a sketch.
-type Strategy struct {
-	sketch reconcile.Strategy
-	// perDifference is what the sketch takes for a difference, in bytes.
-	perDifference uint64
-	order         func(reconcile.View) Order
+// Parts is what the strategy chooses from.
+type Parts struct {
+	// Sketch finds few differences among many records. PerDifference is what it
+	// takes for one, in bytes, when there are many.
+	Sketch        reconcile.Strategy
+	PerDifference uint64
+	// Dense finds many differences among few records, PerRecord bytes for each of
+	// the larger side's. Its responder speaks first.
+	Dense     reconcile.Strategy
+	PerRecord uint64
+	// Order gives a view's records by time.
+	Order func(reconcile.View) Order
 }
 
-// New returns the strategy that uses a sketch where lists are dearer.
-// perDifference is what the sketch takes for one difference, in bytes, when
-// there are many. order gives a view's records by time.
-func New(sketch reconcile.Strategy, perDifference int, order func(reconcile.View) Order) Strategy {
-	return Strategy{sketch, uint64(perDifference), order}
-}
+// Strategy chooses between lists and its parts.
+type Strategy struct{ Parts }
+
+// New returns the strategy that chooses among these parts.
+func New(parts Parts) Strategy { return Strategy{parts} }
 
 // A choice is the first byte of every payload.
 const (
@@ -48,6 +54,7 @@ const (
 	choiceSketch = 5 // the sketch's; the initiator's first one begins with the ladder
 	choiceRecent = 6 // the list of what is recent
 	choiceWanted = 7 // which of that list are wanted
+	choiceDense  = 8 // as choiceSketch, of the other strategy
 )
 
 // Name implements reconcile.Strategy.
@@ -66,7 +73,7 @@ func (s Strategy) choose(mine, theirs uint64) byte {
 		return choiceGive
 	case mine == 0:
 		return choiceTake
-	case min(mine, theirs) > listMax || min(mine, theirs)*idBytes >= least*s.perDifference:
+	case min(mine, theirs) > listMax || min(mine, theirs)*idBytes >= least*s.PerDifference:
 		return choiceSketch
 	case mine < theirs:
 		return choiceList
@@ -96,23 +103,23 @@ func (s Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcil
 
 // Open implements reconcile.Strategy.
 func (s Strategy) Open(view reconcile.View, peer reconcile.Peer, out *reconcile.Out) reconcile.Session {
-	i := &initiator{view: view, order: s.order(view)}
+	i := &initiator{strategy: s, view: view, peer: peer, order: s.Order(view)}
 	i.ladder = climb(i.order)
 	before := len(out.Payloads)
-	i.sketch.Session = s.sketch.Open(view, peer, out)
+	i.inner = wrapped{choiceSketch, s.Sketch.Open(view, peer, out)}
 	if len(out.Payloads) == before {
 		out.Payloads = append(out.Payloads, nil) // the ladder alone
 	}
-	wrap(out, before, appendLadder(nil, i.ladder))
+	i.inner.wrap(out, before, appendLadder(nil, i.ladder))
 	return i
 }
 
-// A responder answers the ladder with a list, or runs the sketch's session.
+// A responder answers the ladder with a list, or runs one of the sessions.
 type responder struct {
 	strategy Strategy
 	view     reconcile.View
 	peer     reconcile.Peer
-	sketch   wrapped
+	inner    wrapped
 	listed   []uint64 // short ids of what was listed, in the list's order; nil for no list
 	wanted   int      // how many of them have been answered
 }
@@ -120,26 +127,26 @@ type responder struct {
 // Receive implements reconcile.Session.
 func (r *responder) Receive(payload []byte, out *reconcile.Out) error {
 	switch {
-	case len(payload) > 0 && payload[0] == choiceSketch && r.sketch.Session == nil:
+	case len(payload) > 0 && payload[0] == choiceSketch && r.inner.Session == nil:
 		return r.begin(payload[1:], out)
-	case len(payload) > 0 && payload[0] == choiceSketch && r.listed == nil:
-		return r.sketch.Receive(payload, out)
+	case len(payload) > 0 && payload[0] == r.inner.choice && r.listed == nil:
+		return r.inner.Receive(payload, out)
 	case len(payload) > 1 && payload[0] == choiceWanted && r.wanted < len(r.listed):
 		return r.give(payload[1:], out)
 	}
 	return fmt.Errorf("%w: auto: %d bytes out of turn", reconcile.ErrPayload, len(payload))
 }
 
-// begin looks what the sketch would answer, and whether a list takes less.
+// begin looks what the sketch would answer, and whether something else takes less.
 func (r *responder) begin(body []byte, out *reconcile.Out) error {
 	ladder, body, err := readLadder(body)
 	if err != nil {
 		return err
 	}
 	before := len(out.Payloads)
-	r.sketch.Session = r.strategy.sketch.Accept(r.view, r.peer, out)
+	r.inner = wrapped{choiceSketch, r.strategy.Sketch.Accept(r.view, r.peer, out)}
 	if len(body) > 0 {
-		if err := r.sketch.Session.Receive(body, out); err != nil {
+		if err := r.inner.Session.Receive(body, out); err != nil {
 			return err
 		}
 	}
@@ -147,18 +154,34 @@ func (r *responder) begin(body []byte, out *reconcile.Out) error {
 	for _, p := range out.Payloads[before:] {
 		size += len(p)
 	}
-	order := r.strategy.order(r.view)
-	at := agree(order, ladder)
-	if at >= 0 && !out.Fallback && len(out.Give) == 0 {
-		below, _ := order.Before(ladder[at].since)
-		if count := order.Len() - below; count <= listMax && listBytes(count) < size {
-			r.listed = recent(r.view, order, ladder[at].since)
-			out.Payloads = append(out.Payloads[:before], listTags(byte(at), ladder[at].print, r.listed)...)
-			return nil
+	if settled := out.Fallback || len(out.Give) > 0; !settled && !r.list(ladder, size, before, out) {
+		if most := max(r.view.Count(), r.peer.Count); uint64(size) > most*r.strategy.PerRecord {
+			out.Payloads = out.Payloads[:before]
+			r.inner = wrapped{choiceDense, r.strategy.Dense.Accept(r.view, r.peer, out)}
 		}
 	}
-	wrap(out, before, nil)
+	if r.listed == nil {
+		r.inner.wrap(out, before, nil)
+	}
 	return nil
+}
+
+// list answers with what is recent, if nothing else differs and that takes less
+// than so many bytes.
+func (r *responder) list(ladder []step, size, before int, out *reconcile.Out) bool {
+	order := r.strategy.Order(r.view)
+	at := agree(order, ladder)
+	if at < 0 {
+		return false
+	}
+	below, _ := order.Before(ladder[at].since)
+	count := order.Len() - below
+	if count > listMax || listBytes(count) >= size {
+		return false
+	}
+	r.listed = recent(r.view, order, ladder[at].since)
+	out.Payloads = append(out.Payloads[:before], listTags(byte(at), ladder[at].print, r.listed)...)
+	return true
 }
 
 // silent is a responder that has said everything. The initiator's first payload
@@ -268,25 +291,25 @@ func (r *reader) Receive(payload []byte, out *reconcile.Out) error {
 	return nil
 }
 
-// wrapped is the sketch's session, whose payloads carry the choice.
-type wrapped struct{ reconcile.Session }
+// wrapped is the session of a part, whose payloads carry the choice.
+type wrapped struct {
+	choice byte
+	reconcile.Session
+}
 
 // Receive implements reconcile.Session.
 func (w *wrapped) Receive(payload []byte, out *reconcile.Out) error {
-	if len(payload) == 0 || payload[0] != choiceSketch || w.Session == nil {
-		return fmt.Errorf("%w: auto: no payload of the sketch", reconcile.ErrPayload)
-	}
 	before := len(out.Payloads)
 	err := w.Session.Receive(payload[1:], out)
-	wrap(out, before, nil)
+	w.wrap(out, before, nil)
 	return err
 }
 
 // wrap puts the choice before the payloads from a place on, and the ladder, if
 // there is one, into the first of them.
-func wrap(out *reconcile.Out, from int, ladder []byte) {
+func (w *wrapped) wrap(out *reconcile.Out, from int, ladder []byte) {
 	for i := from; i < len(out.Payloads); i++ {
-		b := append([]byte{choiceSketch}, ladder...)
+		b := append([]byte{w.choice}, ladder...)
 		out.Payloads[i] = append(b, out.Payloads[i]...)
 		ladder = nil
 	}
@@ -294,13 +317,15 @@ func wrap(out *reconcile.Out, from int, ladder []byte) {
 
 // An initiator follows the responder's choice.
 type initiator struct {
-	view   reconcile.View
-	order  Order
-	ladder []step
-	sketch wrapped
-	choice byte // 0 before the first payload
-	list   reader
-	recent tags
+	strategy Strategy
+	view     reconcile.View
+	peer     reconcile.Peer
+	order    Order
+	ladder   []step
+	inner    wrapped
+	choice   byte // 0 before the first payload
+	list     reader
+	recent   tags
 }
 
 // Receive implements reconcile.Session.
@@ -321,8 +346,8 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 		out.Done = true
 	case choiceTake:
 		out.Give, out.Done = append(out.Give, all(s.view)...), true
-	case choiceSketch:
-		return s.sketch.Receive(payload, out)
+	case choiceSketch, choiceDense:
+		return s.inner.Receive(payload, out)
 	case choiceRecent:
 		return s.listedRecent(payload[1:], out)
 	default:
@@ -336,6 +361,10 @@ func (s *initiator) begin(choice byte, out *reconcile.Out) error {
 	s.list = reader{view: s.view, left: listMax}
 	switch s.choice = choice; choice {
 	case choiceGive, choiceTake, choiceList, choiceSketch, choiceRecent:
+	case choiceDense:
+		before := len(out.Payloads)
+		s.inner = wrapped{choiceDense, s.strategy.Dense.Open(s.view, s.peer, out)}
+		s.inner.wrap(out, before, nil)
 	case choiceAsk:
 		s.list.left = s.view.Count()
 		out.Payloads = append(out.Payloads, list(choiceAsk, all(s.view))...)

@@ -8,13 +8,18 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
+	"github.com/intersubjective/rapprochement/engine/reconcile/bloom"
 	"github.com/intersubjective/rapprochement/engine/reconcile/full"
 	"github.com/intersubjective/rapprochement/engine/reconcile/kvriblt"
 	"github.com/intersubjective/rapprochement/engine/reconcile/reconciletest"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt"
 )
 
-var strategy = New(riblt.Strategy{}, 20, byTime)
+var strategy = with(riblt.Strategy{}, 20)
+
+func with(sketch reconcile.Strategy, perDifference uint64) Strategy {
+	return New(Parts{Sketch: sketch, PerDifference: perDifference, Dense: bloom.Strategy{}, PerRecord: 5, Order: byTime})
+}
 
 // byTime orders a view's records by walking all of them.
 func byTime(view reconcile.View) Order {
@@ -46,7 +51,7 @@ func (w walk) Since(time uint64, fn func(id *codec.ID) bool) {
 }
 
 // versions uses a sketch whose initiator speaks first.
-var versions = New(kvriblt.Strategy{}, 14, byTime)
+var versions = with(kvriblt.Strategy{}, 14)
 
 func TestConformance(t *testing.T) {
 	t.Run("riblt", func(t *testing.T) { reconciletest.Run(t, strategy, full.Strategy{}) })
@@ -102,7 +107,7 @@ func TestNoEndlessLists(t *testing.T) {
 
 // Longer lists go in several payloads.
 func TestLongLists(t *testing.T) {
-	st := New(riblt.Strategy{}, 1<<20, byTime)
+	st := with(riblt.Strategy{}, 1<<20)
 	for _, shape := range [][3]int{{9000, 1000, 20}, {20, 1000, 9000}} {
 		a := reconciletest.NewSet(st, records(0, shape[0]+shape[1])...)
 		b := reconciletest.NewSet(st, records(shape[0], shape[0]+shape[1]+shape[2])...)
@@ -111,7 +116,7 @@ func TestLongLists(t *testing.T) {
 			t.Errorf("%v: %+v, %v", shape, cost, err)
 		}
 	}
-	long := New(riblt.Strategy{}, 1<<20, byTime)
+	long := with(riblt.Strategy{}, 1<<20)
 	a, b := reconciletest.NewSet(long, records(0, 10_000)...), reconciletest.NewSet(long, records(10_000, 15_000)...)
 	if cost, err := reconciletest.Session(long, a, b, func() {}); err != nil || !a.Equal(b) || cost.Payloads != 3 {
 		t.Errorf("%+v, %v", cost, err)
@@ -145,6 +150,27 @@ func TestRecentDifferencesAreListed(t *testing.T) {
 		if err != nil || !a.Equal(b) || cost.Bytes > c.most || cost.Given+cost.Wanted != c.left+c.right+c.old {
 			t.Errorf("%+v: %+v, %v, equal: %t", c, cost, err, a.Equal(b))
 		}
+	}
+}
+
+// Where half of what is held differs, filters take half of what a sketch does.
+func TestDenseDifferencesAreFiltered(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	var left, right []reconciletest.Record
+	for _, rec := range records(0, 12_000) {
+		switch r.IntN(3) {
+		case 0:
+			left = append(left, rec)
+		case 1:
+			right = append(right, rec)
+		default:
+			left, right = append(left, rec), append(right, rec)
+		}
+	}
+	a, b := reconciletest.NewSet(versions, left...), reconciletest.NewSet(versions, right...)
+	cost, err := reconciletest.Session(versions, a, b, func() {})
+	if err != nil || !a.Equal(b) || cost.Bytes > 8000*7 {
+		t.Errorf("%+v, %v, equal: %t", cost, err, a.Equal(b))
 	}
 }
 
