@@ -127,7 +127,7 @@ var allStrategies = []reconcile.Strategy{
 	riblt.Strategy{},
 	kvriblt.Strategy{},
 	auto.New(auto.Parts{
-		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 5,
+		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 4,
 		Order: func(view reconcile.View) auto.Order { return rbsr.Set(view) },
 	}),
 	rbsr.Strategy{},

@@ -23,7 +23,7 @@ var attacked = []reconcile.Strategy{
 	riblt.Strategy{}, kvriblt.Strategy{}, rbsr.Strategy{}, rbsr.Compatible{}, prolly.Strategy{}, bloom.Strategy{},
 	frontier.Strategy{}, full.Strategy{},
 	auto.New(auto.Parts{
-		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 5,
+		Sketch: kvriblt.Strategy{}, PerDifference: 14, Dense: bloom.Strategy{}, PerRecord: 4,
 		Order: func(view reconcile.View) auto.Order { return rbsr.Set(view) },
 	}),
 }

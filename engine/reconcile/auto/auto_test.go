@@ -18,7 +18,7 @@ import (
 var strategy = with(riblt.Strategy{}, 20)
 
 func with(sketch reconcile.Strategy, perDifference uint64) Strategy {
-	return New(Parts{Sketch: sketch, PerDifference: perDifference, Dense: bloom.Strategy{}, PerRecord: 5, Order: byTime})
+	return New(Parts{Sketch: sketch, PerDifference: perDifference, Dense: bloom.Strategy{}, PerRecord: 4, Order: byTime})
 }
 
 // byTime orders a view's records by walking all of them.
