@@ -113,7 +113,19 @@ func (c *Chart) Estimate(id codec.PeerID) *Estimate {
 func (c *Chart) Claim(author, peer codec.PeerID, rttNs int64) {
 	from, ok := c.enter(author)
 	to, also := c.enter(peer)
-	if peer == c.self || !ok || !also || from == to {
+	if ok && also {
+		c.ClaimByNumber(from, to, rttNs)
+	}
+}
+
+// Number is a peer's on this chart, from 0, which enters it if need be; ok is
+// false for the node itself, and when the chart is full. It is for hosts of very
+// many charts: looking keys up is most of what a claim costs.
+func (c *Chart) Number(id codec.PeerID) (number int32, ok bool) { return c.enter(id) }
+
+// ClaimByNumber is [Chart.Claim] of peers whose numbers are known.
+func (c *Chart) ClaimByNumber(from, to int32, rttNs int64) {
+	if from == to {
 		return
 	}
 	p := &c.peers[from]

@@ -74,6 +74,7 @@ func overlayRatio(rounds int) error {
 func overlayRuns(name string, m *lab.Matrix, liars float64, seeds int) error {
 	ratio, share := map[int][]float64{}, []float64{}
 	for seed := range seeds {
+		progress("%s, liars %.1f, seed %d of %d", name, liars, seed+1, seeds)
 		l := lab.New(lab.Config{Matrix: m, Seed: uint64(seed), Start: 8, Liars: liars, Delay: 10e6})
 		for round := 0; round <= 30; round++ {
 			if l.Round(); round == 10 || round == 30 {

@@ -52,6 +52,7 @@ type node struct {
 	keep   []int
 	probe  []int
 	said   []int64 // what it published of each other node, ns
+	number []int32 // of each node on its chart, −1 for itself
 }
 
 // New prepares a run.
@@ -79,7 +80,11 @@ func New(cfg Config) *Lab {
 			}
 		}
 		for j := range l.nodes { // everybody is heard of through the records
-			nd.chart.Enter(l.nodes[j].id)
+			number, ok := nd.chart.Number(l.nodes[j].id)
+			if !ok {
+				number = -1
+			}
+			nd.number = append(nd.number, number)
 		}
 	}
 	return l
@@ -151,9 +156,9 @@ func (l *Lab) publish(i int) {
 			continue
 		}
 		nd.said[j] = say
-		for k := range l.nodes {
-			if k != i {
-				l.nodes[k].chart.Claim(nd.id, l.nodes[j].id, say)
+		for _, other := range l.nodes {
+			if from, to := other.number[i], other.number[j]; from >= 0 && to >= 0 {
+				other.chart.ClaimByNumber(from, to, say)
 			}
 		}
 	}
