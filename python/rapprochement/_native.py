@@ -19,9 +19,9 @@ import threading
 import time
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint64, c_void_p
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._closing import Closing
 from .errors import (
     BY_CODE,
     BadArgumentError,
@@ -289,7 +289,7 @@ class _Lengths(dict[int, Any]):
 _lengths = _Lengths()
 
 
-class Handle:
+class Handle(Closing):
     """A machine inside the library: bytes of events in, bytes of effects out.
 
     ``kind`` names the machine and ``config`` is what that kind wants to know. What
@@ -513,17 +513,6 @@ class Handle:
         self._library.rap_last_error(self._number, byref(text))
         said = ctypes.string_at(text.ptr, text.len).decode(errors="replace") if text.len else ""
         return _error(code, said, effects)
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         # A safety net only: when, and in which thread, is up to the collector.

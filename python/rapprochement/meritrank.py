@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cbor2
 
+from ._closing import Closing
 from . import _wire as wire
 from ._native import Handle
 from .cbor import Answer, Command
@@ -41,7 +41,7 @@ class RankUsage:
     walk_bytes: int
 
 
-class MeritRank:
+class MeritRank(Closing):
     """A signed graph, and what any of its nodes (the ego) thinks of the others.
 
     Nodes are whatever can be a key of a dictionary: numbers, texts, bytes. An edge is
@@ -307,17 +307,6 @@ class MeritRank:
     def close(self) -> None:
         """Gives the memory back. Closing again does nothing."""
         self._handle.close()
-
-    def __enter__(self) -> MeritRank:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self._handle.closed:

@@ -6,11 +6,11 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import cbor2
 
+from ._closing import Closing
 from . import _wire as wire
 from . import cbor, identity
 from ._keys import KeyLike, key_of
@@ -62,7 +62,7 @@ class _HasSpace(Protocol):
 SpaceLike = bytes | _HasSpace
 
 
-class Node:
+class Node(Closing):
     """One peer: a key, a store, and what it knows of others.
 
     A node does nothing by itself. The host gives it events with `step` (a link is up, a
@@ -446,17 +446,6 @@ class Node:
     def close(self) -> None:
         """Closes the node and its store. Closing again does nothing."""
         self._handle.close()
-
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Node {self.peer.hex()[:8]}{' closed' if self._handle.closed else ''}>"

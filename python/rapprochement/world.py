@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cbor2
 
+from ._closing import Closing
 from . import _wire as wire
 from ._keys import KeyLike, key_of
 from ._native import Handle
@@ -68,7 +68,7 @@ class FrameInFlight:
         )
 
 
-class World:
+class World(Closing):
     """A scenario that runs: real nodes, exchanging real frames over modelled links.
 
     ``scenario`` is a TOML text, the path of a ``.toml`` file, the name of a scenario in
@@ -377,17 +377,6 @@ class World:
     def close(self) -> None:
         """Gives the memory back. Closing again does nothing."""
         self._handle.close()
-
-    def __enter__(self) -> World:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         where = "closed" if self._handle.closed else f"at {self.now:.3f} s"

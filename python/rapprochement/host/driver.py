@@ -29,11 +29,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cbor2
 
+from .._closing import Closing
 from .. import _wire as wire
 from .._native import Handle
 from ..cbor import Effect, Event
@@ -176,7 +176,7 @@ class Machine:
         return str(self.directory / str(self.stores)) if self.directory else ""
 
 
-class Driver:
+class Driver(Closing):
     """Runs a scenario with nodes of its own. A context manager.
 
     Raises `ScenarioError`, and `UnsupportedError` for a plan that it cannot follow.
@@ -585,17 +585,6 @@ class Driver:
             if m.node is not None:
                 m.node.close()
         self._files.cleanup()
-
-    def __enter__(self) -> Driver:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _set(m: Machine) -> tuple[int, bytes]:
