@@ -132,16 +132,3 @@ func TestKeepChangesNothingElse(t *testing.T) {
 		t.Error("another key")
 	}
 }
-
-func plan(t *testing.T, text string) *Plan {
-	t.Helper()
-	s, err := ParseScenario(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Compile(s, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}

@@ -30,14 +30,7 @@ jitter = "3ms"
 
 func rttWorld(t *testing.T, nodes, seed int) *World {
 	t.Helper()
-	s, err := ParseScenario(fmt.Sprintf(rttScenario, nodes, seed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Compile(s, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := plan(t, fmt.Sprintf(rttScenario, nodes, seed))
 	w, err := NewWorld(p, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func run(t testing.TB, text string) *World {
+func plan(t testing.TB, text string) *Plan {
 	t.Helper()
 	s, err := ParseScenario(text)
 	if err != nil {
@@ -17,6 +17,12 @@ func run(t testing.TB, text string) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+func run(t testing.TB, text string) *World {
+	t.Helper()
+	p := plan(t, text)
 	w, err := NewWorld(p, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,7 @@ package bloom
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -122,27 +120,10 @@ func TestOneSideEmpty(t *testing.T) {
 // The payloads of one session, as they were when the format was fixed.
 func TestTranscript(t *testing.T) {
 	left, right := pair(7, 20, 500, 10)
-	a, b := left.Pin(), right.Pin()
-	var toA, toB reconcile.Out
-	initiator := Strategy{}.Open(a, reconcile.Peer{Count: b.Count()}, &toB)
-	responder := Strategy{}.Accept(b, reconcile.Peer{Count: a.Count()}, &toA)
-	h := sha256.New()
-	for len(toA.Payloads) > 0 {
-		h.Write(toA.Payloads[0])
-		if err := initiator.Receive(toA.Payloads[0], &toB); err != nil {
-			t.Fatal(err)
-		}
-		toA.Payloads = toA.Payloads[1:]
-		for ; len(toB.Payloads) > 0; toB.Payloads = toB.Payloads[1:] {
-			h.Write(toB.Payloads[0])
-			if err := responder.Receive(toB.Payloads[0], &toA); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	sum, toB, toA := reconciletest.Transcript(t, Strategy{}, left.Pin(), right.Pin())
 	const want = "ee2cb0e7c21efcc7281b474edbe968fcb1d5dcb6cc6d170ae8e0023fd151939e"
-	if got := hex.EncodeToString(h.Sum(nil)); got != want || !toB.Done || len(toB.Give) != 20 || len(toA.Give) != 10 {
-		t.Errorf("transcript %s, want %s; %d and %d given", got, want, len(toB.Give), len(toA.Give))
+	if sum != want || !toB.Done || len(toB.Give) != 20 || len(toA.Give) != 10 {
+		t.Errorf("transcript %s, want %s; %d and %d given", sum, want, len(toB.Give), len(toA.Give))
 	}
 }
 

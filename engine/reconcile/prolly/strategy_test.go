@@ -2,9 +2,7 @@ package prolly
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -62,27 +60,10 @@ func TestTranscript(t *testing.T) {
 		return list
 	}
 	left, right := reconciletest.NewSet(Strategy{}, records(0, 1000)...), reconciletest.NewSet(Strategy{}, records(1, 1001)...)
-	a, b := left.Pin(), right.Pin()
-	var toA, toB reconcile.Out
-	initiator := Strategy{}.Open(a, reconcile.Peer{Count: 1000}, &toB)
-	responder := Strategy{}.Accept(b, reconcile.Peer{Count: 1000}, &toA)
-	h := sha256.New()
-	for len(toA.Payloads) > 0 {
-		h.Write(toA.Payloads[0])
-		if err := initiator.Receive(toA.Payloads[0], &toB); err != nil {
-			t.Fatal(err)
-		}
-		toA.Payloads = toA.Payloads[1:]
-		for ; len(toB.Payloads) > 0; toB.Payloads = toB.Payloads[1:] {
-			h.Write(toB.Payloads[0])
-			if err := responder.Receive(toB.Payloads[0], &toA); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	sum, toB, _ := reconciletest.Transcript(t, Strategy{}, left.Pin(), right.Pin())
 	const want = "d4aef2e0e045047bc466cdc94c4c2495292b87262adbee155e206481fee4ccb5"
-	if got := hex.EncodeToString(h.Sum(nil)); got != want || !toB.Done || len(toB.Give) != 1 || len(toB.Want) != 1 {
-		t.Errorf("transcript %s, want %s; %d given, %d wanted", got, want, len(toB.Give), len(toB.Want))
+	if sum != want || !toB.Done || len(toB.Give) != 1 || len(toB.Want) != 1 {
+		t.Errorf("transcript %s, want %s; %d given, %d wanted", sum, want, len(toB.Give), len(toB.Want))
 	}
 }
 

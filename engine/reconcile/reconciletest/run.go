@@ -1,8 +1,11 @@
 package reconciletest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"testing"
 
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 )
@@ -82,4 +85,30 @@ func Session(st reconcile.Strategy, initiator, responder *Set, between func()) (
 	}
 	cost.Wanted = len(toB.Want)
 	return cost, nil
+}
+
+// Transcript runs a session in lockstep, each side's payloads all read before the
+// other speaks again, and returns the SHA-256 of all payloads in that order, with what
+// the initiator and the responder decided. A strategy whose payloads are a format
+// compares it with the one of the day when the format was fixed.
+func Transcript(t *testing.T, st reconcile.Strategy, initiator, responder *View) (sum string, left, right reconcile.Out) {
+	t.Helper()
+	a := st.Open(initiator, reconcile.Peer{Count: responder.Count()}, &left)
+	b := st.Accept(responder, reconcile.Peer{Count: initiator.Count()}, &right)
+	h := sha256.New()
+	read := func(s reconcile.Session, payload []byte, out *reconcile.Out) {
+		h.Write(payload)
+		if err := s.Receive(payload, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for len(right.Payloads) > 0 {
+		payload := right.Payloads[0]
+		right.Payloads = right.Payloads[1:]
+		read(a, payload, &left)
+		for ; len(left.Payloads) > 0; left.Payloads = left.Payloads[1:] {
+			read(b, left.Payloads[0], &right)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), left, right
 }
