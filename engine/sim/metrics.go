@@ -260,7 +260,8 @@ func (w *World) Result() codec.WorldResult {
 		Refused: w.refused, LastRefusal: w.lastRefusal, Faults: w.faults, Equivocations: w.equivocations,
 		Totals: t,
 	}
-	spread := slices.Clone(w.spread)
+	// A record that was superseded before it got anywhere has no spread.
+	spread := slices.DeleteFunc(slices.Clone(w.spread), func(ns int64) bool { return ns == 0 })
 	slices.Sort(spread)
 	if n := len(spread); n > 0 {
 		r.SpreadP50, r.SpreadP99 = spread[(n-1)/2], spread[(n-1)*99/100]

@@ -51,7 +51,8 @@ class Result:
     latency_p50: float
     latency_p99: float
     latency_max: float
-    #: From a record's writing to its arrival at the last node, over the records.
+    #: From a record's writing to its arrival at the last node, over the records that
+    #: reached another node: the others were superseded first. As `plot.spread` shows.
     spread_p50: float
     spread_p99: float
     frames_sent: int

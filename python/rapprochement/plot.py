@@ -285,14 +285,14 @@ def _distribution(axes: Axes, milliseconds: np.ndarray, colour: str) -> None:
     values = np.maximum(np.sort(milliseconds), 1e-3)  # for the logarithm
     picks = np.unique(np.linspace(0, len(values) - 1, min(len(values), 2000)).astype(int))
     axes.plot(values[picks], (picks + 1) / len(values), color=colour)
-    for share, at, side in ((0.5, 0.5, "right"), (0.99, 0.06, "left")):
-        value = values[min(int(share * len(values)), len(values) - 1)]
-        axes.plot([value, value], [0, share], color=colour, linewidth=0.9, linestyle="--")
+    for percent, at, side in ((50, 0.5, "right"), (99, 0.06, "left")):
+        value = values[(len(values) - 1) * percent // 100]
+        axes.plot([value, value], [0, percent / 100], color=colour, linewidth=0.9, linestyle="--")
         axes.annotate(
-            f"p{share * 100:.0f}  {_milliseconds(float(f'{value:.3g}'))}", (value, at), ha=side,
+            f"p{percent}  {_milliseconds(float(f'{value:.3g}'))}", (value, at), ha=side,
             xytext=(-6 if side == "right" else 4, 2), textcoords="offset points", fontsize=8.5,
         )  # fmt: skip
-    axes.set(xscale="log", ylim=(0, 1.02))
+    axes.set(xscale="log", ylim=(0, 1.02), xlabel="time since it was written")
     axes.margins(x=0.08)
     axes.xaxis.set_major_formatter(FuncFormatter(_milliseconds))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
