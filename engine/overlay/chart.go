@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,38 +10,31 @@ import (
 	"github.com/intersubjective/rapprochement/codec"
 )
 
-// Bounds on what others can make a chart hold.
-const (
-	PeersMax  = 16384 // peers in a chart
-	ClaimsMax = 512   // claims of one peer: what it measured last would fit many times
-)
-
-// A Chart is what one node knows of the network. It is bounded: peers beyond
-// PeersMax are not entered.
+// A Chart is what one node knows of the network: what it measured itself, what it
+// thinks of peers, and a [Board] of what they say. Peers are numbered as on the
+// board.
 type Chart struct {
-	self  codec.PeerID
+	self  int32
 	place Coordinate
-	index map[codec.PeerID]int32 // only looked up
-	peers []charted
-	near  []int32 // measured peers, in the order in which they were first measured
-	sums  []evidence
+	board *Board
+	peers []charted  // by number; those that have come to the board later are missing
+	near  []measured // in the order in which they were first measured
+	trust []float64  // by number: how much claims count, as of the last gather
+	sums  []evidence // by number
 }
 
 // charted is a peer on the chart.
 type charted struct {
-	id     codec.PeerID
-	own    Estimate
-	place  Coordinate
-	placed bool
-	score  float64 // what the node thinks of the peer, 0 to 1
-	right  float64 // claims of late that agree with own measurements
-	wrong  float64 // and that don't
-	claims []claim // by peer
+	near  int32 // 1 + its place among the measured, 0 for none
+	score float64
 }
 
-type claim struct {
-	peer int32
-	rtt  float64 // ms
+// measured is a peer that the node has measured, or tried to.
+type measured struct {
+	peer  int32
+	own   Estimate
+	right float64 // claims of late that agree with own measurements
+	wrong float64 // and that don't
 }
 
 // evidence gathers what claims say of the way to one peer.
@@ -49,10 +43,18 @@ type evidence struct {
 	upper    float64 // the shortest detour
 }
 
-// NewChart returns the chart of a node. The seed draws where it starts: two
-// nodes at one point would never come apart.
-func NewChart(self codec.PeerID, rng *rand.Rand) *Chart {
-	c := &Chart{self: self, index: map[codec.PeerID]int32{}}
+// NewChart returns the chart of a node with a board of its own. The seed draws
+// where it starts: two nodes at one point would never come apart.
+func NewChart(self codec.PeerID, rng *rand.Rand) *Chart { return NewBoard().Chart(self, rng) }
+
+// Chart returns the chart of a node that reads this board. A full board is a bug
+// of the host's: there is no room for the node itself.
+func (b *Board) Chart(self codec.PeerID, rng *rand.Rand) *Chart {
+	number, ok := b.Number(self)
+	if !ok {
+		panic("overlay: no room on the board for the node itself")
+	}
+	c := &Chart{self: number, board: b}
 	c.place = Coordinate{X: 100*rng.Float64() - 50, Y: 100*rng.Float64() - 50, Height: 5}
 	return c
 }
@@ -61,97 +63,116 @@ func NewChart(self codec.PeerID, rng *rand.Rand) *Chart {
 func (c *Chart) Place() Coordinate { return c.place }
 
 // Len is the number of peers on the chart.
-func (c *Chart) Len() int { return len(c.peers) }
+func (c *Chart) Len() int { return c.board.Len() - 1 }
 
 // Enter puts a peer on the chart. It returns false for the node itself, and when
-// the chart is full.
+// the board is full.
 func (c *Chart) Enter(id codec.PeerID) bool {
 	_, ok := c.enter(id)
 	return ok
 }
 
-func (c *Chart) enter(id codec.PeerID) (int32, bool) {
-	if at, known := c.index[id]; known {
-		return at, true
+func (c *Chart) enter(id codec.PeerID) (number int32, ok bool) {
+	number, ok = c.board.Number(id)
+	return number, ok && number != c.self
+}
+
+// follow makes room for those who have come to the board since.
+func (c *Chart) follow() {
+	for len(c.peers) < c.board.Len() {
+		c.peers = append(c.peers, charted{score: 1})
 	}
-	if id == c.self || len(c.peers) >= PeersMax {
-		return 0, false
+}
+
+// at is the chart's entry of a peer.
+func (c *Chart) at(number int32) *charted {
+	c.follow()
+	return &c.peers[number]
+}
+
+// estimate is the one of a peer, made if need be.
+func (c *Chart) estimate(id codec.PeerID) *Estimate {
+	number, ok := c.enter(id)
+	if !ok {
+		return nil
 	}
-	at := int32(len(c.peers))
-	c.index[id] = at
-	c.peers = append(c.peers, charted{id: id, score: 1})
-	return at, true
+	p := c.at(number)
+	if p.near == 0 {
+		c.near = append(c.near, measured{peer: number})
+		p.near = int32(len(c.near))
+	}
+	return &c.near[p.near-1].own
 }
 
 // Measure takes in a round trip of the node's own, in ns.
 func (c *Chart) Measure(id codec.PeerID, rttNs int64) {
-	if at, ok := c.enter(id); ok {
-		p := &c.peers[at]
-		if p.own.Sample(rttNs); p.own.Samples() == 1 {
-			c.near = append(c.near, at)
-		}
+	if e := c.estimate(id); e != nil {
+		e.Sample(rttNs)
 	}
 }
 
 // Lost takes in a ping of the node's own without an answer.
 func (c *Chart) Lost(id codec.PeerID) {
-	if at, ok := c.enter(id); ok {
-		c.peers[at].own.Lost()
+	if e := c.estimate(id); e != nil {
+		e.Lost()
 	}
 }
 
-// Estimate is what the node measured, nil for a peer that is not on the chart.
-func (c *Chart) Estimate(id codec.PeerID) *Estimate {
-	if at, known := c.index[id]; known {
-		return &c.peers[at].own
+// Estimate is what the node measured, which may be nothing.
+func (c *Chart) Estimate(id codec.PeerID) Estimate {
+	if m := c.find(id); m != nil {
+		return m.own
+	}
+	return Estimate{}
+}
+
+// Measured ranges over the peers that were measured, by number, in the order in
+// which they first were. The estimates are the chart's.
+func (c *Chart) Measured() iter.Seq2[int32, *Estimate] {
+	return func(yield func(int32, *Estimate) bool) {
+		for i := range c.near {
+			m := &c.near[i]
+			if m.own.Samples() > 0 && !yield(m.peer, &m.own) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Chart) find(id codec.PeerID) *measured {
+	number, known := c.board.index[id]
+	if !known {
+		return nil
+	}
+	return c.measured(number)
+}
+
+// measured is what the node measured of a peer, nil for nothing.
+func (c *Chart) measured(number int32) *measured {
+	if p := c.at(number); p.near != 0 {
+		return &c.near[p.near-1]
 	}
 	return nil
 }
 
+// knows reports whether the node has measured a round trip to a peer.
+func (c *Chart) knows(number int32) bool {
+	m := c.measured(number)
+	return m != nil && m.own.Samples() > 0
+}
+
 // Claim takes in what an author says of its round trip to a peer, in ns; 0 takes
 // the claim back.
-func (c *Chart) Claim(author, peer codec.PeerID, rttNs int64) {
-	from, ok := c.enter(author)
-	to, also := c.enter(peer)
-	if ok && also {
-		c.ClaimByNumber(from, to, rttNs)
-	}
-}
-
-// Number is a peer's on this chart, from 0, which enters it if need be; ok is
-// false for the node itself, and when the chart is full. It is for hosts of very
-// many charts: looking keys up is most of what a claim costs.
-func (c *Chart) Number(id codec.PeerID) (number int32, ok bool) { return c.enter(id) }
-
-// ClaimByNumber is [Chart.Claim] of peers whose numbers are known.
-func (c *Chart) ClaimByNumber(from, to int32, rttNs int64) {
-	if from == to {
-		return
-	}
-	p := &c.peers[from]
-	i, known := slices.BinarySearchFunc(p.claims, to, func(x claim, to int32) int { return cmp.Compare(x.peer, to) })
-	switch rtt := float64(min(max(rttNs, 0), longest)) / 1e6; {
-	case known && rttNs <= 0:
-		p.claims = slices.Delete(p.claims, i, i+1)
-	case known:
-		p.claims[i].rtt = rtt
-	case rttNs > 0 && len(p.claims) < ClaimsMax:
-		p.claims = slices.Insert(p.claims, i, claim{to, rtt})
-	}
-}
+func (c *Chart) Claim(author, peer codec.PeerID, rttNs int64) { c.board.Claim(author, peer, rttNs) }
 
 // Placed takes in where a peer says it is. An invalid coordinate is ignored.
-func (c *Chart) Placed(id codec.PeerID, at Coordinate) {
-	if i, ok := c.enter(id); ok && at.Valid() {
-		c.peers[i].place, c.peers[i].placed = at, true
-	}
-}
+func (c *Chart) Placed(id codec.PeerID, at Coordinate) { c.board.Placed(id, at) }
 
 // Score says what the node thinks of a peer, 0 to 1: of its claims, and of
 // staying connected to it. Peers start at 1.
 func (c *Chart) Score(id codec.PeerID, score float64) {
-	if i, ok := c.enter(id); ok {
-		c.peers[i].score = min(max(score, 0), 1)
+	if number, ok := c.enter(id); ok {
+		c.at(number).score = min(max(score, 0), 1)
 	}
 }
 
@@ -163,25 +184,33 @@ const (
 	slackMs    = 10
 )
 
-// trust is how much a peer's claims count, 0 to 1: its score, and how well they
+// trusted is how much a peer's claims count, 0 to 1: its score, and how well they
 // fit what the node measured. Who was not checked yet counts half.
-func (p *charted) trust() float64 {
-	if p.wrong+p.right == 0 {
+func (c *Chart) trusted(p *charted) float64 {
+	if p.near == 0 {
 		return p.score / 2
 	}
-	share := p.right / (p.right + float64(3*p.wrong))
+	m := &c.near[p.near-1]
+	if m.wrong+m.right == 0 {
+		return p.score / 2
+	}
+	share := m.right / (m.right + float64(3*m.wrong))
 	return float64(p.score * share * share)
 }
 
 // Update learns from what was measured since the last time: it checks claims
 // against it and moves the node's coordinate. Once a round is often enough.
 func (c *Chart) Update() {
+	c.follow()
 	springs := make([]spring, 0, len(c.near))
-	for _, at := range c.near {
-		p := &c.peers[at]
-		c.check(p)
-		if p.placed {
-			springs = append(springs, spring{p.place, ms(p.own.RTT()), p.score})
+	for i := range c.near {
+		m := &c.near[i]
+		if m.own.Samples() == 0 {
+			continue
+		}
+		c.check(m)
+		if p := &c.board.peers[m.peer]; p.placed {
+			springs = append(springs, spring{p.place, ms(m.own.RTT()), c.peers[m.peer].score})
 		}
 	}
 	c.place = c.place.fit(springs)
@@ -191,18 +220,18 @@ func ms(ns int64) float64 { return float64(ns) / 1e6 }
 
 // check counts the claims of a measured peer about other measured peers that
 // can, and that can't, be true: the three round trips make a triangle.
-func (c *Chart) check(p *charted) {
-	p.right, p.wrong = 0, 0
-	x := ms(p.own.RTT())
-	for _, cl := range p.claims {
-		other := &c.peers[cl.peer].own
-		if other.Samples() == 0 {
+func (c *Chart) check(m *measured) {
+	m.right, m.wrong = 0, 0
+	x := ms(m.own.RTT())
+	for _, cl := range c.board.peers[m.peer].by {
+		if !c.knows(cl.peer) {
 			continue
 		}
-		if gap := math.Abs(x - ms(other.RTT())); gap > float64(cl.rtt*(1+slackShare))+slackMs {
-			p.wrong++
+		other := ms(c.measured(cl.peer).own.RTT())
+		if gap := math.Abs(x - other); gap > float64(float64(cl.rtt)*(1+slackShare))+slackMs {
+			m.wrong++
 		} else {
-			p.right++
+			m.right++
 		}
 	}
 }
@@ -210,37 +239,38 @@ func (c *Chart) check(p *charted) {
 // Predict is what the chart expects of the round trip to a peer that was not
 // measured, in ns; ok is false where it has nothing to go by.
 func (c *Chart) Predict(id codec.PeerID) (rttNs int64, ok bool) {
-	at, known := c.index[id]
-	if !known {
+	number, known := c.board.index[id]
+	if !known || number == c.self {
 		return 0, false
 	}
 	c.gather()
-	v := c.predict(at)
+	v := c.predict(number)
 	if math.IsInf(v, 1) {
 		return 0, false
 	}
 	return int64(v * 1e6), true
 }
 
-// gather adds up what all claims say of all ways.
+// gather adds up what claims say of the ways to peers: a measured peer speaks of
+// another, and another of a measured one.
 func (c *Chart) gather() {
-	c.sums = slices.Grow(c.sums[:0], len(c.peers))[:len(c.peers)]
-	for i := range c.sums {
-		c.sums[i] = evidence{upper: math.Inf(1)}
-	}
+	c.follow()
+	c.sums, c.trust = c.sums[:0], c.trust[:0]
 	for i := range c.peers {
-		p := &c.peers[i]
-		trust := p.trust()
-		if trust == 0 {
+		c.sums = append(c.sums, evidence{upper: math.Inf(1)})
+		c.trust = append(c.trust, c.trusted(&c.peers[i]))
+	}
+	for i := range c.near {
+		m := &c.near[i]
+		if m.own.Samples() == 0 {
 			continue
 		}
-		for _, cl := range p.claims {
-			if p.own.Samples() > 0 { // a measured peer speaks of another
-				c.sums[cl.peer].add(ms(p.own.RTT()), cl.rtt, trust)
-			}
-			if q := &c.peers[cl.peer]; q.own.Samples() > 0 { // another speaks of a measured one
-				c.sums[i].add(ms(q.own.RTT()), cl.rtt, trust)
-			}
+		x, p := ms(m.own.RTT()), &c.board.peers[m.peer]
+		for _, cl := range p.by {
+			c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[m.peer])
+		}
+		for _, cl := range p.of {
+			c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[cl.peer])
 		}
 	}
 }
@@ -259,12 +289,12 @@ func (e *evidence) add(x, y, trust float64) {
 
 // predict weighs the coordinates, which are off by a share of the distance, and
 // the detours against each other, in ms.
-func (c *Chart) predict(at int32) float64 {
-	p, e := &c.peers[at], &c.sums[at]
+func (c *Chart) predict(number int32) float64 {
+	p, e := &c.board.peers[number], &c.sums[number]
 	num, den := e.num, e.den
 	if p.placed {
 		d := c.place.Distance(p.place)
-		w := p.trust() / (float64(0.5*d*d) + 25)
+		w := c.trust[number] / (float64(0.5*d*d) + 25)
 		num += float64(w * d)
 		den += w
 	}
@@ -286,12 +316,12 @@ type Prospect struct {
 func (c *Chart) Prospects(k int, allowed func(codec.PeerID) bool) []Prospect {
 	c.gather()
 	var list []Prospect
-	for i := range c.peers {
-		p := &c.peers[i]
-		if p.own.Samples() > 0 || !allowed(p.id) {
+	for i := range c.board.peers {
+		number, p := int32(i), &c.board.peers[i]
+		if number == c.self || c.knows(number) || !allowed(p.id) {
 			continue
 		}
-		v := c.predict(int32(i))
+		v := c.predict(number)
 		if math.IsInf(v, 1) {
 			v = spread * 10
 		}
@@ -312,8 +342,8 @@ func (c *Chart) Prospects(k int, allowed func(codec.PeerID) bool) []Prospect {
 // Agreement counts the claims of a peer that fit what the node measured, and
 // those that can't be true, as of the last Update.
 func (c *Chart) Agreement(id codec.PeerID) (right, wrong float64) {
-	if at, known := c.index[id]; known {
-		return c.peers[at].right, c.peers[at].wrong
+	if m := c.find(id); m != nil {
+		return m.right, m.wrong
 	}
 	return 0, 0
 }

@@ -56,13 +56,13 @@ func (e *Estimate) smooth() int64 {
 }
 
 // Samples is how many round trips were taken in.
-func (e *Estimate) Samples() int { return e.count }
+func (e Estimate) Samples() int { return e.count }
 
 // RTT is the smoothed round trip in ns, 0 while there is none.
-func (e *Estimate) RTT() int64 { return e.rtt }
+func (e Estimate) RTT() int64 { return e.rtt }
 
 // Loss is the share of pings lost of late, in parts per million.
-func (e *Estimate) Loss() int64 {
+func (e Estimate) Loss() int64 {
 	if e.sent == 0 {
 		return 0
 	}
@@ -72,6 +72,6 @@ func (e *Estimate) Loss() int64 {
 // Cost is what a message to the peer takes, in ns: the round trip, and for each
 // lost ping of a hundred a twentieth more, as what is lost is sent again after a
 // time-out of several round trips. 0 while nothing was measured.
-func (e *Estimate) Cost() int64 {
+func (e Estimate) Cost() int64 {
 	return e.rtt + e.rtt/1000*(e.Loss()/200)
 }

@@ -52,16 +52,17 @@ func (n *Nearest) chooseBest(chart *Chart, usable func(codec.PeerID) bool) {
 		cost float64
 	}
 	var list []candidate
-	for _, at := range chart.near {
-		p := &chart.peers[at]
-		if p.score <= 0 || !usable(p.id) {
+	for i := range chart.near {
+		m := &chart.near[i]
+		id, score := chart.board.peers[m.peer].id, chart.peers[m.peer].score
+		if m.own.Samples() == 0 || score <= 0 || !usable(id) {
 			continue
 		}
-		cost := float64(p.own.Cost()) / p.score
-		if slices.Contains(n.best, p.id) {
+		cost := float64(m.own.Cost()) / score
+		if slices.Contains(n.best, id) {
 			cost = float64(cost*(100-stay)) / 100
 		}
-		list = append(list, candidate{p.id, cost})
+		list = append(list, candidate{id, cost})
 	}
 	slices.SortFunc(list, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.cost, b.cost), a.id.Compare(b.id))
@@ -82,8 +83,9 @@ func (n *Nearest) chooseRandom(chart *Chart, usable func(codec.PeerID) bool) {
 		n.random = slices.Delete(n.random, 0, 1)
 	}
 	for tries := 0; len(n.random) < n.Random && tries < 8*n.Random && chart.Len() > 0; tries++ {
-		id := chart.peers[n.rng.IntN(chart.Len())].id
-		if usable(id) && !slices.Contains(n.best, id) && !slices.Contains(n.random, id) {
+		number := n.rng.IntN(chart.board.Len())
+		id := chart.board.peers[number].id
+		if int32(number) != chart.self && usable(id) && !slices.Contains(n.best, id) && !slices.Contains(n.random, id) {
 			n.random = append(n.random, id)
 		}
 	}
@@ -97,9 +99,10 @@ func (n *Nearest) chooseProbes(chart *Chart, usable func(codec.PeerID) bool) (pr
 		return probe
 	}
 	for range 8 {
-		at := n.rng.IntN(chart.Len())
-		if p := &chart.peers[at]; p.own.Samples() == 0 && usable(p.id) && !slices.Contains(probe, p.id) {
-			probe[len(probe)-1] = p.id
+		number := int32(n.rng.IntN(chart.board.Len()))
+		id := chart.board.peers[number].id
+		if number != chart.self && !chart.knows(number) && usable(id) && !slices.Contains(probe, id) {
+			probe[len(probe)-1] = id
 			break
 		}
 	}

@@ -84,7 +84,7 @@ func TestInvalidCoordinatesAreRefused(t *testing.T) {
 		}
 		c.Placed(id(1), bad)
 	}
-	if got := c.peers[c.index[id(1)]].place; got != (Coordinate{1, 2, 3}) {
+	if got := c.board.peers[c.board.index[id(1)]].place; got != (Coordinate{1, 2, 3}) {
 		t.Errorf("the peer is at %v", got)
 	}
 }
@@ -202,7 +202,7 @@ func TestChartUnderNoise(t *testing.T) {
 	for n := range ClaimsMax + 50 {
 		c.Claim(id(1), id(n+2), 1e6)
 	}
-	if got := len(c.peers[c.index[id(1)]].claims); got != ClaimsMax {
+	if got := len(c.board.peers[c.board.index[id(1)]].by); got != ClaimsMax {
 		t.Errorf("%d claims of one peer", got)
 	}
 }
@@ -223,7 +223,7 @@ func TestNearest(t *testing.T) {
 		t.Fatalf("best %v, random %v", best, random)
 	}
 	for _, x := range probe {
-		if c.Estimate(x).Samples() != 0 {
+		if e := c.Estimate(x); e.Samples() != 0 {
 			t.Errorf("probes %v, which it knows", x)
 		}
 	}

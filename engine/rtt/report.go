@@ -71,9 +71,7 @@ func (s *Service) ranked() []Peer {
 		if p.up {
 			q.UpNs += s.now.Mono - p.sinceNs
 		}
-		if e != nil {
-			q.RTTNs, q.LossPPM, q.Samples = e.RTT(), e.Loss(), e.Samples()
-		}
+		q.RTTNs, q.LossPPM, q.Samples = e.RTT(), e.Loss(), e.Samples()
 		if n, known := s.rank.numbers[p.id]; known {
 			if score, err := s.rank.graph.Score(0, n); err == nil {
 				q.Score, q.Error = score.Value, score.Error

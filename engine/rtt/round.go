@@ -121,7 +121,7 @@ func (s *Service) publish() {
 // to say.
 func (s *Service) opinion(p *peer) (o Opinion, ok bool) {
 	e := s.chart.Estimate(p.id)
-	if e == nil || e.Samples() < firstPings {
+	if e.Samples() < firstPings {
 		return o, false
 	}
 	o.RTTUs = uint64(min(e.RTT()/1000, 60e6))

@@ -40,9 +40,11 @@ type Config struct {
 type Lab struct {
 	cfg    Config
 	rng    *rand.Rand
-	nodes  []*node
+	board  *overlay.Board // as everybody reads everything
+	nodes  []*node        // numbered as on the board
 	byPeer map[codec.PeerID]int
 	liar   []bool
+	round  int
 }
 
 type node struct {
@@ -52,12 +54,14 @@ type node struct {
 	keep   []int
 	probe  []int
 	said   []int64 // what it published of each other node, ns
-	number []int32 // of each node on its chart, −1 for itself
 }
 
 // New prepares a run.
 func New(cfg Config) *Lab {
-	l := &Lab{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0x6c6162)), byPeer: map[codec.PeerID]int{}}
+	l := &Lab{
+		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0x6c6162)),
+		board: overlay.NewBoard(), byPeer: map[codec.PeerID]int{},
+	}
 	n := cfg.Matrix.N
 	l.liar = make([]bool, n)
 	for _, i := range l.rng.Perm(n)[:int(cfg.Liars*float64(n)+0.5)] {
@@ -69,7 +73,7 @@ func New(cfg Config) *Lab {
 			nd.id[k] = byte(l.rng.Uint32())
 		}
 		own := rand.New(rand.NewPCG(cfg.Seed, uint64(i)))
-		nd.chart, nd.policy = overlay.NewChart(nd.id, own), overlay.NewNearest(own)
+		nd.chart, nd.policy = l.board.Chart(nd.id, own), overlay.NewNearest(own)
 		l.nodes = append(l.nodes, nd)
 		l.byPeer[nd.id] = i
 	}
@@ -78,13 +82,6 @@ func New(cfg Config) *Lab {
 			if j != i && len(nd.keep) < cfg.Start {
 				nd.keep = append(nd.keep, j)
 			}
-		}
-		for j := range l.nodes { // everybody is heard of through the records
-			number, ok := nd.chart.Number(l.nodes[j].id)
-			if !ok {
-				number = -1
-			}
-			nd.number = append(nd.number, number)
 		}
 	}
 	return l
@@ -106,6 +103,7 @@ func (l *Lab) Round() {
 		keep, probe := nd.policy.Round(nd.chart, usable)
 		nd.keep, nd.probe = l.numbers(keep), l.numbers(probe)
 	}
+	l.round++
 }
 
 func (l *Lab) numbers(ids []codec.PeerID) (list []int) {
@@ -142,30 +140,27 @@ func (l *Lab) publish(i int) {
 	if l.liar[i] {
 		place = overlay.Coordinate{Height: 0.1}
 	}
-	for j := range l.nodes {
-		rtt := nd.chart.Estimate(l.nodes[j].id)
-		say := int64(0)
-		if j != i && rtt != nil {
-			say = rtt.RTT()
+	l.board.Placed(nd.id, place)
+	for j, e := range nd.chart.Measured() {
+		if !l.liar[i] || !l.liar[j] {
+			l.claim(i, j, e.RTT())
 		}
-		if l.liar[i] && l.liar[j] && i != j {
-			say = 1e6
-		}
-		moved := say - nd.said[j]
-		if say == 0 || max(moved, -moved)*100 <= nd.said[j]*epsilon {
-			continue
-		}
-		nd.said[j] = say
-		for _, other := range l.nodes {
-			if from, to := other.number[i], other.number[j]; from >= 0 && to >= 0 {
-				other.chart.ClaimByNumber(from, to, say)
+	}
+	if l.liar[i] && l.round == 0 {
+		for j := range l.nodes {
+			if l.liar[j] {
+				l.claim(i, int32(j), 1e6)
 			}
 		}
 	}
-	for k := range l.nodes {
-		if k != i {
-			l.nodes[k].chart.Placed(nd.id, place)
-		}
+}
+
+// claim publishes a round trip if it has moved.
+func (l *Lab) claim(i int, j int32, rttNs int64) {
+	said := &l.nodes[i].said[j]
+	if moved := rttNs - *said; max(moved, -moved)*100 > *said*epsilon {
+		*said = rttNs
+		l.board.ClaimByNumber(int32(i), j, rttNs)
 	}
 }
 
