@@ -19,6 +19,8 @@ type Chart struct {
 	board *Board
 	peers []charted  // by number; those that have come to the board later are missing
 	near  []measured // in the order in which they were first measured
+	order []int32    // places of those with a round trip, the nearest first as of the last sort
+	turn  int        // of the peers whose claims are checked in turn
 	trust []float64  // by number: how much claims count, as of the last gather
 	sums  []evidence // by number
 }
@@ -26,6 +28,7 @@ type Chart struct {
 // charted is a peer on the chart.
 type charted struct {
 	near  int32 // 1 + its place among the measured, 0 for none
+	known bool  // there was a round trip
 	score float64
 }
 
@@ -90,31 +93,38 @@ func (c *Chart) at(number int32) *charted {
 	return &c.peers[number]
 }
 
-// estimate is the one of a peer, made if need be.
-func (c *Chart) estimate(id codec.PeerID) *Estimate {
+// enterNear is the place of a peer among the measured, made if need be; ok is
+// false where there is no room.
+func (c *Chart) enterNear(id codec.PeerID) (at int32, ok bool) {
 	number, ok := c.enter(id)
 	if !ok {
-		return nil
+		return 0, false
 	}
 	p := c.at(number)
 	if p.near == 0 {
 		c.near = append(c.near, measured{peer: number})
 		p.near = int32(len(c.near))
 	}
-	return &c.near[p.near-1].own
+	return p.near - 1, true
 }
 
 // Measure takes in a round trip of the node's own, in ns.
 func (c *Chart) Measure(id codec.PeerID, rttNs int64) {
-	if e := c.estimate(id); e != nil {
-		e.Sample(rttNs)
+	at, ok := c.enterNear(id)
+	if !ok {
+		return
+	}
+	m := &c.near[at]
+	if m.own.Sample(rttNs); !c.peers[m.peer].known {
+		c.peers[m.peer].known = true
+		c.order = append(c.order, at)
 	}
 }
 
 // Lost takes in a ping of the node's own without an answer.
 func (c *Chart) Lost(id codec.PeerID) {
-	if e := c.estimate(id); e != nil {
-		e.Lost()
+	if at, ok := c.enterNear(id); ok {
+		c.near[at].own.Lost()
 	}
 }
 
@@ -126,13 +136,12 @@ func (c *Chart) Estimate(id codec.PeerID) Estimate {
 	return Estimate{}
 }
 
-// Measured ranges over the peers that were measured, by number, in the order in
-// which they first were. The estimates are the chart's.
+// Measured ranges over the peers that were measured, by number, about from the
+// nearest on. The estimates are the chart's.
 func (c *Chart) Measured() iter.Seq2[int32, *Estimate] {
 	return func(yield func(int32, *Estimate) bool) {
-		for i := range c.near {
-			m := &c.near[i]
-			if m.own.Samples() > 0 && !yield(m.peer, &m.own) {
+		for _, at := range c.order {
+			if m := &c.near[at]; !yield(m.peer, &m.own) {
 				return
 			}
 		}
@@ -141,24 +150,10 @@ func (c *Chart) Measured() iter.Seq2[int32, *Estimate] {
 
 func (c *Chart) find(id codec.PeerID) *measured {
 	number, known := c.board.index[id]
-	if !known {
+	if !known || c.at(number).near == 0 {
 		return nil
 	}
-	return c.measured(number)
-}
-
-// measured is what the node measured of a peer, nil for nothing.
-func (c *Chart) measured(number int32) *measured {
-	if p := c.at(number); p.near != 0 {
-		return &c.near[p.near-1]
-	}
-	return nil
-}
-
-// knows reports whether the node has measured a round trip to a peer.
-func (c *Chart) knows(number int32) bool {
-	m := c.measured(number)
-	return m != nil && m.own.Samples() > 0
+	return &c.near[c.peers[number].near-1]
 }
 
 // Claim takes in what an author says of its round trip to a peer, in ns; 0 takes
@@ -198,22 +193,53 @@ func (c *Chart) trusted(p *charted) float64 {
 	return float64(p.score * share * share)
 }
 
+// What a round looks at, as a network is larger than what one node can weigh
+// every time: the nearest peers are those whose claims help to find other near
+// ones, and some others get their turn.
+const (
+	lookNear = 64
+	lookTurn = 16
+)
+
 // Update learns from what was measured since the last time: it checks claims
 // against it and moves the node's coordinate. Once a round is often enough.
 func (c *Chart) Update() {
 	c.follow()
-	springs := make([]spring, 0, len(c.near))
-	for i := range c.near {
-		m := &c.near[i]
-		if m.own.Samples() == 0 {
-			continue
-		}
+	c.sort()
+	springs := make([]spring, 0, lookNear+lookTurn)
+	for _, at := range c.looked() {
+		m := &c.near[at]
 		c.check(m)
 		if p := &c.board.peers[m.peer]; p.placed {
 			springs = append(springs, spring{p.place, ms(m.own.RTT()), c.peers[m.peer].score})
 		}
 	}
 	c.place = c.place.fit(springs)
+}
+
+// looked are the places of the nearest peers, and of those whose turn it is.
+func (c *Chart) looked() []int32 {
+	list := slices.Clone(c.nearest())
+	if rest := c.order[len(list):]; len(rest) > 0 {
+		for range min(lookTurn, len(rest)) {
+			c.turn++
+			list = append(list, rest[c.turn%len(rest)])
+		}
+	}
+	return list
+}
+
+func (c *Chart) nearest() []int32 { return c.order[:min(lookNear, len(c.order))] }
+
+// sort brings the measured peers into order. They nearly are: it goes through
+// them once, and moves each a few places at most.
+func (c *Chart) sort() {
+	rtt := func(i int) int64 { return c.near[c.order[i]].own.RTT() }
+	for i := range c.order {
+		for j := i; j > 0 && rtt(j) < rtt(j-1); j-- {
+			c.order[j], c.order[j-1] = c.order[j-1], c.order[j]
+		}
+	}
 }
 
 func ms(ns int64) float64 { return float64(ns) / 1e6 }
@@ -224,10 +250,11 @@ func (c *Chart) check(m *measured) {
 	m.right, m.wrong = 0, 0
 	x := ms(m.own.RTT())
 	for _, cl := range c.board.peers[m.peer].by {
-		if !c.knows(cl.peer) {
+		p := &c.peers[cl.peer]
+		if !p.known {
 			continue
 		}
-		other := ms(c.measured(cl.peer).own.RTT())
+		other := ms(c.near[p.near-1].own.RTT())
 		if gap := math.Abs(x - other); gap > float64(float64(cl.rtt)*(1+slackShare))+slackMs {
 			m.wrong++
 		} else {
@@ -255,22 +282,24 @@ func (c *Chart) Predict(id codec.PeerID) (rttNs int64, ok bool) {
 // another, and another of a measured one.
 func (c *Chart) gather() {
 	c.follow()
+	c.sort()
 	c.sums, c.trust = c.sums[:0], c.trust[:0]
 	for i := range c.peers {
 		c.sums = append(c.sums, evidence{upper: math.Inf(1)})
 		c.trust = append(c.trust, c.trusted(&c.peers[i]))
 	}
-	for i := range c.near {
-		m := &c.near[i]
-		if m.own.Samples() == 0 {
-			continue
-		}
+	for _, at := range c.nearest() {
+		m := &c.near[at]
 		x, p := ms(m.own.RTT()), &c.board.peers[m.peer]
 		for _, cl := range p.by {
-			c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[m.peer])
+			if !c.peers[cl.peer].known {
+				c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[m.peer])
+			}
 		}
 		for _, cl := range p.of {
-			c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[cl.peer])
+			if !c.peers[cl.peer].known {
+				c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[cl.peer])
+			}
 		}
 	}
 }
@@ -316,28 +345,33 @@ type Prospect struct {
 func (c *Chart) Prospects(k int, allowed func(codec.PeerID) bool) []Prospect {
 	c.gather()
 	var list []Prospect
+	order := func(a, b Prospect) int { return cmp.Or(cmp.Compare(a.RTTNs, b.RTTNs), a.Peer.Compare(b.Peer)) }
 	for i := range c.board.peers {
 		number, p := int32(i), &c.board.peers[i]
-		if number == c.self || c.knows(number) || !allowed(p.id) {
+		if number == c.self || c.peers[i].known {
 			continue
 		}
-		v := c.predict(number)
-		if math.IsInf(v, 1) {
-			v = spread * 10
+		next := Prospect{p.id, unknown}
+		if v := c.predict(number); !math.IsInf(v, 1) {
+			next.RTTNs = int64(v * 1e6)
 		}
-		list = append(list, Prospect{p.id, int64(v * 1e6)})
+		if len(list) == k && (k == 0 || order(list[k-1], next) <= 0) || !allowed(p.id) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(list, next, order)
+		list = slices.Insert(list, at, next)
+		list = list[:min(k, len(list))]
 	}
-	slices.SortFunc(list, func(a, b Prospect) int {
-		return cmp.Or(cmp.Compare(a.RTTNs, b.RTTNs), a.Peer.Compare(b.Peer))
-	})
-	list = list[:min(k, len(list))]
 	for i := range list {
-		if list[i].RTTNs >= spread*1e7 {
+		if list[i].RTTNs == unknown {
 			list[i].RTTNs = 0
 		}
 	}
 	return list
 }
+
+// unknown is longer than any prediction.
+const unknown = math.MaxInt64
 
 // Agreement counts the claims of a peer that fit what the node measured, and
 // those that can't be true, as of the last Update.

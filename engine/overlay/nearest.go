@@ -101,7 +101,7 @@ func (n *Nearest) chooseProbes(chart *Chart, usable func(codec.PeerID) bool) (pr
 	for range 8 {
 		number := int32(n.rng.IntN(chart.board.Len()))
 		id := chart.board.peers[number].id
-		if number != chart.self && !chart.knows(number) && usable(id) && !slices.Contains(probe, id) {
+		if number != chart.self && !chart.peers[number].known && usable(id) && !slices.Contains(probe, id) {
 			probe[len(probe)-1] = id
 			break
 		}
