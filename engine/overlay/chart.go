@@ -19,17 +19,17 @@ type Chart struct {
 	board *Board
 	peers []charted  // by number; those that have come to the board later are missing
 	near  []measured // in the order in which they were first measured
-	order []int32    // places of those with a round trip, the nearest first as of the last sort
+	order []int32    // numbers of those with a round trip, the nearest first as of the last sort
 	turn  int        // of the peers whose claims are checked in turn
-	trust []float64  // by number: how much claims count, as of the last gather
 	sums  []evidence // by number
 }
 
 // charted is a peer on the chart.
 type charted struct {
-	near  int32 // 1 + its place among the measured, 0 for none
-	known bool  // there was a round trip
+	near  int32   // 1 + its place among the measured, 0 for none
+	rtt   float32 // as estimated, ms; 0 before the first round trip
 	score float64
+	trust float64 // how much its claims count, 0 to 1
 }
 
 // measured is a peer that the node has measured, or tried to.
@@ -83,7 +83,7 @@ func (c *Chart) enter(id codec.PeerID) (number int32, ok bool) {
 // follow makes room for those who have come to the board since.
 func (c *Chart) follow() {
 	for len(c.peers) < c.board.Len() {
-		c.peers = append(c.peers, charted{score: 1})
+		c.peers = append(c.peers, charted{score: 1, trust: stranger})
 	}
 }
 
@@ -115,10 +115,12 @@ func (c *Chart) Measure(id codec.PeerID, rttNs int64) {
 		return
 	}
 	m := &c.near[at]
-	if m.own.Sample(rttNs); !c.peers[m.peer].known {
-		c.peers[m.peer].known = true
-		c.order = append(c.order, at)
+	p := &c.peers[m.peer]
+	if p.rtt == 0 {
+		c.order = append(c.order, m.peer)
 	}
+	m.own.Sample(rttNs)
+	p.rtt = float32(ms(m.own.RTT()))
 }
 
 // Lost takes in a ping of the node's own without an answer.
@@ -136,12 +138,13 @@ func (c *Chart) Estimate(id codec.PeerID) Estimate {
 	return Estimate{}
 }
 
-// Measured ranges over the peers that were measured, by number, about from the
-// nearest on. The estimates are the chart's.
+// Measured ranges over the peers that were measured, by number, the nearest
+// first. The estimates are the chart's.
 func (c *Chart) Measured() iter.Seq2[int32, *Estimate] {
+	c.sort()
 	return func(yield func(int32, *Estimate) bool) {
-		for _, at := range c.order {
-			if m := &c.near[at]; !yield(m.peer, &m.own) {
+		for _, number := range c.order {
+			if !yield(number, &c.measured(number).own) {
 				return
 			}
 		}
@@ -153,8 +156,10 @@ func (c *Chart) find(id codec.PeerID) *measured {
 	if !known || c.at(number).near == 0 {
 		return nil
 	}
-	return &c.near[c.peers[number].near-1]
+	return c.measured(number)
 }
+
+func (c *Chart) measured(number int32) *measured { return &c.near[c.peers[number].near-1] }
 
 // Claim takes in what an author says of its round trip to a peer, in ns; 0 takes
 // the claim back.
@@ -168,6 +173,7 @@ func (c *Chart) Placed(id codec.PeerID, at Coordinate) { c.board.Placed(id, at) 
 func (c *Chart) Score(id codec.PeerID, score float64) {
 	if number, ok := c.enter(id); ok {
 		c.at(number).score = min(max(score, 0), 1)
+		c.weigh(number)
 	}
 }
 
@@ -179,18 +185,20 @@ const (
 	slackMs    = 10
 )
 
-// trusted is how much a peer's claims count, 0 to 1: its score, and how well they
-// fit what the node measured. Who was not checked yet counts half.
-func (c *Chart) trusted(p *charted) float64 {
-	if p.near == 0 {
-		return p.score / 2
+// stranger is how much a claim counts whose author was not checked yet.
+const stranger = 0.5
+
+// weigh decides how much a peer's claims count: by its score, and by how well they
+// fit what the node measured.
+func (c *Chart) weigh(number int32) {
+	p := &c.peers[number]
+	if p.trust = float64(stranger * p.score); p.near == 0 {
+		return
 	}
-	m := &c.near[p.near-1]
-	if m.wrong+m.right == 0 {
-		return p.score / 2
+	if m := c.measured(number); m.wrong+m.right > 0 {
+		share := m.right / (m.right + float64(3*m.wrong))
+		p.trust = float64(p.score * share * share)
 	}
-	share := m.right / (m.right + float64(3*m.wrong))
-	return float64(p.score * share * share)
 }
 
 // What a round looks at, as a network is larger than what one node can weigh
@@ -200,6 +208,8 @@ func (c *Chart) trusted(p *charted) float64 {
 const (
 	lookNear = 16
 	lookTurn = 16
+	checkMax = 64 // claims of one peer that are checked at a time
+	weighMax = 128 // claims by one peer, and of one, that are weighed at a time
 )
 
 // Update learns from what was measured since the last time: it checks claims
@@ -208,17 +218,17 @@ func (c *Chart) Update() {
 	c.follow()
 	c.sort()
 	springs := make([]spring, 0, lookNear+lookTurn)
-	for _, at := range c.looked() {
-		m := &c.near[at]
-		c.check(m)
-		if p := &c.board.peers[m.peer]; p.placed {
-			springs = append(springs, spring{p.place, ms(m.own.RTT()), c.peers[m.peer].score})
+	for _, number := range c.looked() {
+		c.check(number)
+		p, own := &c.board.peers[number], &c.peers[number]
+		if p.placed {
+			springs = append(springs, spring{p.place, float64(own.rtt), own.score})
 		}
 	}
 	c.place = c.place.fit(springs)
 }
 
-// looked are the places of the nearest peers, and of those whose turn it is.
+// looked are the numbers of the nearest peers, and of those whose turn it is.
 func (c *Chart) looked() []int32 {
 	list := slices.Clone(c.nearest())
 	if rest := c.order[len(list):]; len(rest) > 0 {
@@ -235,11 +245,12 @@ func (c *Chart) nearest() []int32 { return c.order[:min(lookNear, len(c.order))]
 // sort brings the measured peers into order. They nearly are: it goes through
 // them once, and moves each a few places at most.
 func (c *Chart) sort() {
-	rtt := func(i int) int64 { return c.near[c.order[i]].own.RTT() }
-	for i := range c.order {
-		for j := i; j > 0 && rtt(j) < rtt(j-1); j-- {
-			c.order[j], c.order[j-1] = c.order[j-1], c.order[j]
+	for i, number := range c.order {
+		rtt := c.peers[number].rtt
+		for ; i > 0 && rtt < c.peers[c.order[i-1]].rtt; i-- {
+			c.order[i] = c.order[i-1]
 		}
+		c.order[i] = number
 	}
 }
 
@@ -247,21 +258,28 @@ func ms(ns int64) float64 { return float64(ns) / 1e6 }
 
 // check counts the claims of a measured peer about other measured peers that
 // can, and that can't, be true: the three round trips make a triangle.
-func (c *Chart) check(m *measured) {
+func (c *Chart) check(number int32) {
+	m, x := c.measured(number), c.peers[number].rtt
 	m.right, m.wrong = 0, 0
-	x := ms(m.own.RTT())
-	for _, cl := range c.board.peers[m.peer].by {
-		p := &c.peers[cl.peer]
-		if !p.known {
-			continue
-		}
-		other := ms(c.near[p.near-1].own.RTT())
-		if gap := math.Abs(x - other); gap > float64(float64(cl.rtt)*(1+slackShare))+slackMs {
+	for _, cl := range c.window(c.board.peers[number].by, checkMax) {
+		switch y := c.peers[cl.peer].rtt; {
+		case y == 0: // not measured
+		case max(x-y, y-x) > float32(cl.rtt*(1+slackShare))+slackMs:
 			m.wrong++
-		} else {
+		default:
 			m.right++
 		}
 	}
+	c.weigh(number)
+}
+
+// window is a part of many claims, another one each round.
+func (c *Chart) window(claims []claim, most int) []claim {
+	if over := len(claims) - most; over > 0 {
+		from := c.turn * most % (over + 1)
+		return claims[from : from+most]
+	}
+	return claims
 }
 
 // Predict is what the chart expects of the round trip to a peer that was not
@@ -284,22 +302,20 @@ func (c *Chart) Predict(id codec.PeerID) (rttNs int64, ok bool) {
 func (c *Chart) gather() {
 	c.follow()
 	c.sort()
-	c.sums, c.trust = c.sums[:0], c.trust[:0]
-	for i := range c.peers {
+	c.sums = c.sums[:0]
+	for range c.peers {
 		c.sums = append(c.sums, evidence{upper: math.Inf(1)})
-		c.trust = append(c.trust, c.trusted(&c.peers[i]))
 	}
-	for _, at := range c.nearest() {
-		m := &c.near[at]
-		x, p := ms(m.own.RTT()), &c.board.peers[m.peer]
-		for _, cl := range p.by {
-			if !c.peers[cl.peer].known {
-				c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[m.peer])
+	for _, number := range c.nearest() {
+		x, p := float64(c.peers[number].rtt), &c.board.peers[number]
+		for _, cl := range c.window(p.by, weighMax) {
+			if c.peers[cl.peer].rtt == 0 {
+				c.sums[cl.peer].add(x, float64(cl.rtt), c.peers[number].trust)
 			}
 		}
-		for _, cl := range p.of {
-			if !c.peers[cl.peer].known {
-				c.sums[cl.peer].add(x, float64(cl.rtt), c.trust[cl.peer])
+		for _, cl := range c.window(p.of, weighMax) {
+			if c.peers[cl.peer].rtt == 0 {
+				c.sums[cl.peer].add(x, float64(cl.rtt), c.peers[cl.peer].trust)
 			}
 		}
 	}
@@ -324,7 +340,7 @@ func (c *Chart) predict(number int32) float64 {
 	num, den := e.num, e.den
 	if p.placed {
 		d := c.place.Distance(p.place)
-		w := c.trust[number] / (float64(0.5*d*d) + 25)
+		w := c.peers[number].trust / (float64(0.5*d*d) + 25)
 		num += float64(w * d)
 		den += w
 	}
@@ -349,19 +365,18 @@ func (c *Chart) Prospects(k int, allowed func(codec.PeerID) bool) []Prospect {
 	order := func(a, b Prospect) int { return cmp.Or(cmp.Compare(a.RTTNs, b.RTTNs), a.Peer.Compare(b.Peer)) }
 	for i := range c.board.peers {
 		number, p := int32(i), &c.board.peers[i]
-		if number == c.self || c.peers[i].known {
+		if number == c.self || c.peers[i].rtt != 0 {
 			continue
 		}
 		next := Prospect{p.id, unknown}
 		if v := c.predict(number); !math.IsInf(v, 1) {
 			next.RTTNs = int64(v * 1e6)
 		}
-		if len(list) == k && (k == 0 || order(list[k-1], next) <= 0) || !allowed(p.id) {
-			continue
+		if len(list) < k || k > 0 && order(next, list[k-1]) < 0 {
+			if allowed(p.id) {
+				list = keepLeast(list, k, next, order)
+			}
 		}
-		at, _ := slices.BinarySearchFunc(list, next, order)
-		list = slices.Insert(list, at, next)
-		list = list[:min(k, len(list))]
 	}
 	for i := range list {
 		if list[i].RTTNs == unknown {
@@ -369,6 +384,16 @@ func (c *Chart) Prospects(k int, allowed func(codec.PeerID) bool) []Prospect {
 		}
 	}
 	return list
+}
+
+// keepLeast adds a value to a list of the k least so far, which is in order.
+func keepLeast[T any](list []T, k int, v T, order func(a, b T) int) []T {
+	at, _ := slices.BinarySearchFunc(list, v, order)
+	if at >= k {
+		return list
+	}
+	list = slices.Insert(list, at, v)
+	return list[:min(k, len(list))]
 }
 
 // unknown is longer than any prediction.

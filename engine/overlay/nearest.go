@@ -51,24 +51,24 @@ func (n *Nearest) chooseBest(chart *Chart, usable func(codec.PeerID) bool) {
 		id   codec.PeerID
 		cost float64
 	}
+	order := func(a, b candidate) int { return cmp.Or(cmp.Compare(a.cost, b.cost), a.id.Compare(b.id)) }
 	var list []candidate
-	for i := range chart.near {
-		m := &chart.near[i]
-		id, score := chart.board.peers[m.peer].id, chart.peers[m.peer].score
-		if m.own.Samples() == 0 || score <= 0 || !usable(id) {
+	for number, e := range chart.Measured() {
+		id, score := chart.board.peers[number].id, chart.peers[number].score
+		if len(list) == n.Best && float64(e.RTT()*(100-stay)/100) > list[n.Best-1].cost {
+			break // nobody further away can be cheaper
+		}
+		if score <= 0 || !usable(id) {
 			continue
 		}
-		cost := float64(m.own.Cost()) / score
+		c := candidate{id, float64(e.Cost()) / score}
 		if slices.Contains(n.best, id) {
-			cost = float64(cost*(100-stay)) / 100
+			c.cost = float64(c.cost*(100-stay)) / 100
 		}
-		list = append(list, candidate{id, cost})
+		list = keepLeast(list, n.Best, c, order)
 	}
-	slices.SortFunc(list, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.cost, b.cost), a.id.Compare(b.id))
-	})
 	n.best = n.best[:0]
-	for _, c := range list[:min(n.Best, len(list))] {
+	for _, c := range list {
 		n.best = append(n.best, c.id)
 	}
 }
@@ -101,7 +101,7 @@ func (n *Nearest) chooseProbes(chart *Chart, usable func(codec.PeerID) bool) (pr
 	for range 8 {
 		number := int32(n.rng.IntN(chart.board.Len()))
 		id := chart.board.peers[number].id
-		if number != chart.self && !chart.peers[number].known && usable(id) && !slices.Contains(probe, id) {
+		if number != chart.self && chart.peers[number].rtt == 0 && usable(id) && !slices.Contains(probe, id) {
 			probe[len(probe)-1] = id
 			break
 		}

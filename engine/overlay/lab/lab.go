@@ -10,7 +10,10 @@ package lab
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/overlay"
@@ -53,6 +56,7 @@ type node struct {
 	policy *overlay.Nearest
 	keep   []int
 	probe  []int
+	fresh  []int   // nodes that it has measured in this round
 	said   []int64 // what it published of each other node, ns
 }
 
@@ -97,13 +101,30 @@ func (l *Lab) Round() {
 	for i := range l.nodes {
 		l.publish(i)
 	}
-	for i, nd := range l.nodes {
-		nd.chart.Update()
-		usable := func(id codec.PeerID) bool { return l.byPeer[id] != i }
-		keep, probe := nd.policy.Round(nd.chart, usable)
-		nd.keep, nd.probe = l.numbers(keep), l.numbers(probe)
-	}
+	l.choose()
 	l.round++
+}
+
+// choose lets all nodes learn and choose, on all processors: each reads the board
+// and changes only what is its own, so their order does not matter.
+func (l *Lab) choose() {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(l.nodes) {
+					return
+				}
+				nd := l.nodes[i]
+				nd.chart.Update()
+				keep, probe := nd.policy.Round(nd.chart, func(codec.PeerID) bool { return true })
+				nd.keep, nd.probe = l.numbers(keep), l.numbers(probe)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (l *Lab) numbers(ids []codec.PeerID) (list []int) {
@@ -115,8 +136,14 @@ func (l *Lab) numbers(ids []codec.PeerID) (list []int) {
 
 // ping measures the way between two nodes, for both.
 func (l *Lab) ping(i, j int) {
-	l.nodes[i].chart.Measure(l.nodes[j].id, l.sample(i, j))
-	l.nodes[j].chart.Measure(l.nodes[i].id, l.sample(j, i))
+	l.measure(i, j)
+	l.measure(j, i)
+}
+
+func (l *Lab) measure(i, j int) {
+	nd := l.nodes[i]
+	nd.chart.Measure(l.nodes[j].id, l.sample(i, j))
+	nd.fresh = append(nd.fresh, j)
 }
 
 func (l *Lab) sample(i, j int) int64 {
@@ -141,26 +168,28 @@ func (l *Lab) publish(i int) {
 		place = overlay.Coordinate{Height: 0.1}
 	}
 	l.board.Placed(nd.id, place)
-	for j, e := range nd.chart.Measured() {
+	for _, j := range nd.fresh {
 		if !l.liar[i] || !l.liar[j] {
+			e := nd.chart.Estimate(l.nodes[j].id)
 			l.claim(i, j, e.RTT())
 		}
 	}
+	nd.fresh = nd.fresh[:0]
 	if l.liar[i] && l.round == 0 {
 		for j := range l.nodes {
 			if l.liar[j] {
-				l.claim(i, int32(j), 1e6)
+				l.claim(i, j, 1e6)
 			}
 		}
 	}
 }
 
 // claim publishes a round trip if it has moved.
-func (l *Lab) claim(i int, j int32, rttNs int64) {
+func (l *Lab) claim(i, j int, rttNs int64) {
 	said := &l.nodes[i].said[j]
 	if moved := rttNs - *said; max(moved, -moved)*100 > *said*epsilon {
 		*said = rttNs
-		l.board.ClaimByNumber(int32(i), j, rttNs)
+		l.board.ClaimByNumber(int32(i), int32(j), rttNs)
 	}
 }
 
