@@ -14,6 +14,10 @@ import (
 // thinks of peers, and a [Board] of what they say. Peers are numbered as on the
 // board.
 type Chart struct {
+	// Credulous takes all claims at face value: what checking them wins, shows by
+	// comparison.
+	Credulous bool
+
 	self  int32
 	place Coordinate
 	board *Board
@@ -67,6 +71,9 @@ func (c *Chart) Place() Coordinate { return c.place }
 
 // Len is the number of peers on the chart.
 func (c *Chart) Len() int { return c.board.Len() - 1 }
+
+// Reached is the number of peers that were measured.
+func (c *Chart) Reached() int { return len(c.order) }
 
 // Enter puts a peer on the chart. It returns false for the node itself, and when
 // the board is full.
@@ -195,7 +202,7 @@ func (c *Chart) weigh(number int32) {
 	if p.trust = float64(stranger * p.score); p.near == 0 {
 		return
 	}
-	if m := c.measured(number); m.wrong+m.right > 0 {
+	if m := c.measured(number); m.wrong+m.right > 0 && !c.Credulous {
 		share := m.right / (m.right + float64(3*m.wrong))
 		p.trust = float64(p.score * share * share)
 	}
@@ -208,7 +215,7 @@ func (c *Chart) weigh(number int32) {
 const (
 	lookNear = 16
 	lookTurn = 16
-	checkMax = 64 // claims of one peer that are checked at a time
+	checkMax = 64  // claims of one peer that are checked at a time
 	weighMax = 128 // claims by one peer, and of one, that are weighed at a time
 )
 

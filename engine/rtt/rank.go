@@ -72,27 +72,32 @@ func (r *ranking) scores() []meritrank.Score {
 // less than one that is trusted.
 const strangerWeight = 0.8
 
-// score lets the chart weigh peers by rank: who is distrusted beyond doubt not at
-// all, others by how much they are trusted, compared with the average.
+// score lets the chart weigh peers by rank.
 func (s *Service) score() {
-	list := s.rank.scores()
+	for _, p := range s.peers {
+		s.chart.Score(p.id, strangerWeight)
+	}
+	Weigh(s.rank.scores(), func(n meritrank.Node, weight float64) { s.chart.Score(s.rank.peers[n], weight) })
+}
+
+// Weigh turns scores into weights for [overlay.Chart.Score]: who is distrusted
+// beyond doubt does not count at all, others by how much they are trusted,
+// compared with the average.
+func Weigh(scores []meritrank.Score, set func(n meritrank.Node, weight float64)) {
 	sum, trusted := 0.0, 0.0
-	for _, e := range list {
+	for _, e := range scores {
 		if e.Value > 0 {
 			sum, trusted = sum+e.Value, trusted+1
 		}
 	}
-	for _, p := range s.peers {
-		s.chart.Score(p.id, strangerWeight)
-	}
-	for _, e := range list {
+	for _, e := range scores {
 		weight := 0.0
 		if e.Value > 0 {
 			weight = strangerWeight + (1-strangerWeight)*(e.Value/(e.Value+sum/trusted))
 		} else if e.Value > -2*e.Error {
 			weight = strangerWeight / 2
 		}
-		s.chart.Score(s.rank.peers[e.Node], weight)
+		set(e.Node, weight)
 	}
 }
 

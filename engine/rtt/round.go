@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/overlay"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
 
@@ -126,11 +127,18 @@ func (s *Service) opinion(p *peer) (o Opinion, ok bool) {
 	}
 	o.RTTUs = uint64(min(e.RTT()/1000, 60e6))
 	o.LossPM = uint64(e.Loss() / 1000)
-	o.Merit = 1000 - int64(o.LossPM)
-	if right, wrong := s.chart.Agreement(p.id); wrong > 2 && wrong > right {
-		o.Merit = -1000
-	}
+	o.Merit = Merit(s.chart, p.id)
 	return o, true
+}
+
+// Merit is what a node thinks of a peer that it has measured, −1000 to 1000: how
+// reliably it answers, or nothing good at all if most of its claims can't be true.
+func Merit(chart *overlay.Chart, id codec.PeerID) int64 {
+	if right, wrong := chart.Agreement(id); wrong > 2 && wrong > right {
+		return -1000
+	}
+	e := chart.Estimate(id)
+	return 1000 - e.Loss()/1000
 }
 
 // moved reports whether an opinion is worth publishing in place of an older one.

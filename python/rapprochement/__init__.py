@@ -74,6 +74,7 @@ from .cbor import Effect, Event
 from .comparison import compare
 from .errors import RapprochementError
 from .identity import IdentityError
+from .lab import Lab
 from .meritrank import MeritRank
 from .metrics import Result
 from .node import Node, Now
@@ -114,6 +115,7 @@ __all__ = [
     "Import",
     "JoinSpace",
     "KeyInUse",
+    "Lab",
     "LeaveSpace",
     "LinkDown",
     "LinkUp",

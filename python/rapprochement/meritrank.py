@@ -11,6 +11,7 @@ import cbor2
 from ._closing import Closing
 from . import _wire as wire
 from ._native import Handle
+from ._tool import settings
 from .cbor import Answer, Command
 from .errors import ClosedError, EngineError
 
@@ -98,9 +99,7 @@ class MeritRank(Closing):
             config["half_life_ns"] = round(half_life * 1e9) or -1
         self._labels: list[Hashable] = []
         self._numbers: dict[Hashable, int] = {}
-        # Keys in canonical order, floats of 64 bits, which canonical would shorten.
-        ordered = {name: config[name] for name in sorted(config, key=lambda k: (len(k), k))}
-        self._handle = Handle("meritrank", cbor2.dumps(ordered))
+        self._handle = Handle("meritrank", settings(config))
 
     @classmethod
     def from_edges(cls, edges: Iterable[Sequence[Any]], **config: Any) -> MeritRank:

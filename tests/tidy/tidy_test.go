@@ -277,10 +277,10 @@ var layers = [][]string{
 		"engine/store/storebench",
 		"engine/presence",
 		"engine/rtt",
-		"engine/overlay/lab",
 	},
 	{
 		"engine",
+		"engine/overlay/lab",
 	},
 	{
 		"engine/sim",

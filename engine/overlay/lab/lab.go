@@ -16,16 +16,9 @@ import (
 	"sync/atomic"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/meritrank"
 	"github.com/intersubjective/rapprochement/engine/overlay"
 )
-
-// A Matrix gives the mean round trip between any two of n sites, in ns, and the
-// mean of the noise in it, which is exponential: a round trip has a floor.
-type Matrix struct {
-	N     int
-	Mean  []int64 // row by row
-	Noise []int64
-}
 
 // A Config is one run.
 type Config struct {
@@ -33,11 +26,26 @@ type Config struct {
 	Seed   uint64
 	Start  int // random peers that a node begins with; 8
 	// Liars is the share of nodes, drawn from the seed, that collude: they claim a
-	// millisecond to each other, and to be where the honest nodes' centre is, and
-	// hold back their answers to honest nodes by Delay.
+	// millisecond to each other, say that they are where the honest nodes' centre
+	// is, hold back their answers to honest nodes by Delay, and speak well of each
+	// other and ill of the rest.
 	Liars float64
 	Delay int64 // ns
+	Trust Trust
 }
+
+// Trust is what honest nodes make of what others say.
+type Trust uint8
+
+// The ways to trust, each with what the one before it has.
+const (
+	Credulous Trust = iota // everything is taken at face value
+	Checked                // claims count by how well they fit what the node measured
+	Ranked                 // and by the rank of who makes them
+)
+
+// Trusts names the ways to trust.
+var Trusts = []string{"credulous", "checked", "ranked"}
 
 // A Lab is a run.
 type Lab struct {
@@ -48,6 +56,8 @@ type Lab struct {
 	byPeer map[codec.PeerID]int
 	liar   []bool
 	round  int
+	ranks  *meritrank.Graph // everybody's opinions; nil where nobody asks
+	audit  [32]byte
 }
 
 type node struct {
@@ -58,9 +68,11 @@ type node struct {
 	probe  []int
 	fresh  []int   // nodes that it has measured in this round
 	said   []int64 // what it published of each other node, ns
+
+	oracleNs int64 // 0 before it was asked for
 }
 
-// New prepares a run.
+// New prepares a run of a matrix that Check has let pass.
 func New(cfg Config) *Lab {
 	l := &Lab{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0x6c6162)),
@@ -78,6 +90,7 @@ func New(cfg Config) *Lab {
 		}
 		own := rand.New(rand.NewPCG(cfg.Seed, uint64(i)))
 		nd.chart, nd.policy = l.board.Chart(nd.id, own), overlay.NewNearest(own)
+		nd.chart.Credulous = cfg.Trust == Credulous
 		l.nodes = append(l.nodes, nd)
 		l.byPeer[nd.id] = i
 	}
@@ -87,6 +100,9 @@ func New(cfg Config) *Lab {
 				nd.keep = append(nd.keep, j)
 			}
 		}
+	}
+	if cfg.Trust == Ranked {
+		l.ranks = newRanks(cfg.Seed, n)
 	}
 	return l
 }
@@ -101,8 +117,10 @@ func (l *Lab) Round() {
 	for i := range l.nodes {
 		l.publish(i)
 	}
+	l.rank()
 	l.choose()
 	l.round++
+	l.seal()
 }
 
 // choose lets all nodes learn and choose, on all processors: each reads the board
@@ -173,6 +191,7 @@ func (l *Lab) publish(i int) {
 			e := nd.chart.Estimate(l.nodes[j].id)
 			l.claim(i, j, e.RTT())
 		}
+		l.opine(i, j)
 	}
 	nd.fresh = nd.fresh[:0]
 	if l.liar[i] && l.round == 0 {
@@ -191,54 +210,4 @@ func (l *Lab) claim(i, j int, rttNs int64) {
 		*said = rttNs
 		l.board.ClaimByNumber(int32(i), int32(j), rttNs)
 	}
-}
-
-// Ratio is the mean round trip to the best slots of honest nodes, divided by
-// what an oracle would choose among honest peers.
-func (l *Lab) Ratio() float64 {
-	var got, want float64
-	for i, nd := range l.nodes {
-		if l.liar[i] {
-			continue
-		}
-		best, _ := nd.policy.Slots()
-		sum := int64(0)
-		for _, id := range best {
-			sum += l.mean(i, l.byPeer[id])
-		}
-		got += float64(sum) / float64(len(best))
-		var all []int64
-		for j := range l.nodes {
-			if j != i && !l.liar[j] {
-				all = append(all, l.mean(i, j))
-			}
-		}
-		slices.Sort(all)
-		sum = 0
-		for _, v := range all[:nd.policy.Best] {
-			sum += v
-		}
-		want += float64(sum) / float64(nd.policy.Best)
-	}
-	return got / want
-}
-
-func (l *Lab) mean(i, j int) int64 { return l.cfg.Matrix.Mean[i*l.cfg.Matrix.N+j] }
-
-// LiarShare is the liars' share of the slots of honest nodes.
-func (l *Lab) LiarShare() float64 {
-	slots, theirs := 0, 0
-	for i, nd := range l.nodes {
-		if l.liar[i] {
-			continue
-		}
-		best, random := nd.policy.Slots()
-		for _, id := range slices.Concat(best, random) {
-			slots++
-			if l.liar[l.byPeer[id]] {
-				theirs++
-			}
-		}
-	}
-	return float64(theirs) / float64(slots)
 }
