@@ -75,8 +75,9 @@ bench: venv lib ## measure every figure: Go's, then Python's
 bench-reconcile: ## measure the reconcilers
 	go run ./tests/bench reconcile
 
-bench-peers: ## measure ranking peers and choosing them; DATA is the folder of the data sets
+bench-peers: venv lib ## measure ranking peers and choosing them; DATA is the folder of the data sets
 	go run ./tests/bench peers $(if $(DATA),-data '$(DATA)')
+	$(BIN)/python -m rapprochement._bench_peers
 
 scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and memory
 	go run ./tests/bench scale -nodes $(NODES) -records $(RECORDS)

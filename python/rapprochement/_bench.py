@@ -45,8 +45,8 @@ def main() -> None:
     with node:
         call, c, go = _empty_calls(node)
         floors = {"c_ns": round(c, 1), "go_ns": round(go, 1)}
-        _print("python_empty_call_ns", call, "ns", floors)
-        _print("python_empty_step_ns", _empty_step(node), "ns", {})
+        report("python_empty_call_ns", call, "ns", floors)
+        report("python_empty_step_ns", _empty_step(node), "ns", {})
         space = _space(node)
         size = len(_event(space, 0))
         single, batched = _single_and_batched(node, space)
@@ -56,7 +56,7 @@ def main() -> None:
             "single_us": round(single / 1e3, 3),
             "engine_us": round(batched / 1e3, 3),
         }
-        _print("python_step_overhead_us", (single - batched) / 1e3, "µs", parameters)
+        report("python_step_overhead_us", (single - batched) / 1e3, "µs", parameters)
 
 
 def _empty_calls(node: Handle) -> list[float]:
@@ -125,7 +125,8 @@ def _lowest(*runs: Callable[[], None]) -> list[int]:
     return lowest
 
 
-def _print(name: str, value: float, unit: str, parameters: dict[str, Any]) -> None:
+def report(name: str, value: float, unit: str, parameters: dict[str, Any]) -> None:
+    """Prints a measurement as a line of JSON, with the machine."""
     line = {
         "name": name,
         "value": round(value, 3),

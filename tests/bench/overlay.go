@@ -62,21 +62,24 @@ func overlayRatio(rounds int) error {
 			progress("no data set %s: give its folder with -data", name)
 			continue
 		}
-		for _, liars := range []float64{0, 0.3} {
-			if err := overlayRuns(name, m, liars, 4*rounds); err != nil {
-				return err
-			}
+		overlayRuns(name, lab.Config{Matrix: m, Trust: lab.Checked}, 4*rounds)
+		for trust := range lab.Trusts {
+			overlayRuns(name, lab.Config{Matrix: m, Liars: 0.3, Trust: lab.Trust(trust)}, rounds)
 		}
 	}
 	return nil
 }
 
-func overlayRuns(name string, m *lab.Matrix, liars float64, seeds int) error {
+// overlayRuns runs a configuration with several seeds.
+func overlayRuns(name string, cfg lab.Config, seeds int) {
 	ratio, share := map[int][]float64{}, []float64{}
+	liars, trust := cfg.Liars, lab.Trusts[cfg.Trust]
+	cfg.Start, cfg.Delay = 8, 10e6
 	for seed := range seeds {
-		progress("%s, liars %.1f, seed %d of %d", name, liars, seed+1, seeds)
-		l := lab.New(lab.Config{Matrix: m, Seed: uint64(seed), Start: 8, Liars: liars, Delay: 10e6})
-		for round := 0; round <= 30; round++ {
+		progress("%s, liars %.1f, %s, seed %d of %d", name, liars, trust, seed+1, seeds)
+		cfg.Seed = uint64(seed)
+		l := lab.New(cfg)
+		for round := 0; round <= 30; round++ { // in round 0 only those that a node begins with
 			if l.Round(); round == 10 || round == 30 {
 				ratio[round] = append(ratio[round], l.Ratio())
 			}
@@ -85,7 +88,9 @@ func overlayRuns(name string, m *lab.Matrix, liars float64, seeds int) error {
 			share = append(share, l.LiarShare()/liars)
 		}
 	}
-	p := map[string]any{"matrix": name, "liars": liars, "seeds": seeds, "best": 6, "random": 2, "pings": 3}
+	p := map[string]any{
+		"matrix": name, "liars": liars, "trust": trust, "seeds": seeds, "best": 6, "random": 2, "pings": 3,
+	}
 	for _, round := range []int{10, 30} {
 		p["rounds"], p["least"], p["most"] = round, minimum(ratio[round]), maximum(ratio[round])
 		emit("overlay_rtt_ratio", mean(ratio[round]), "", p)
@@ -94,7 +99,6 @@ func overlayRuns(name string, m *lab.Matrix, liars float64, seeds int) error {
 		p["least"], p["most"] = minimum(share), maximum(share)
 		emit("liar_share_ratio", mean(share), "", p)
 	}
-	return nil
 }
 
 func maximum(values []float64) float64 {

@@ -57,6 +57,7 @@ type Lab struct {
 	liar   []bool
 	round  int
 	ranks  *meritrank.Graph // everybody's opinions; nil where nobody asks
+	moved  []meritrank.Edge // those of this round
 	audit  [32]byte
 }
 

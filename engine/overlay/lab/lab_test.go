@@ -34,7 +34,7 @@ func plane(n int, seed uint64) *Matrix {
 func TestNearestFindsTheNearest(t *testing.T) {
 	m := plane(100, 1)
 	for _, c := range []struct{ liars, ratio, share float64 }{{0, 1.2, 0}, {0.3, 1.25, 1.15}} {
-		l := New(Config{Matrix: m, Seed: 5, Start: 8, Liars: c.liars})
+		l := New(Config{Matrix: m, Seed: 5, Start: 8, Liars: c.liars, Trust: Checked})
 		l.Round()
 		first := l.Ratio()
 		for range 10 {

@@ -28,18 +28,21 @@ func (l *Lab) opine(i, j int) {
 			weight = -1
 		}
 	}
-	if l.ranks.Weight(meritrank.Node(i), meritrank.Node(j)) != weight {
-		if err := l.ranks.Set(meritrank.Node(i), meritrank.Node(j), weight); err != nil {
-			panic(err) // unreachable: the graph has room for all
-		}
+	if from, to := meritrank.Node(i), meritrank.Node(j); l.ranks.Weight(from, to) != weight {
+		l.moved = append(l.moved, meritrank.Edge{From: from, To: to, Weight: weight})
 	}
 }
 
-// rank lets all nodes weigh each other by everybody's opinions.
+// rank lets all nodes weigh each other by everybody's opinions. So many of them
+// move in a round that drawing all walks anew is less work than following each.
 func (l *Lab) rank() {
 	if l.ranks == nil {
 		return
 	}
+	if err := l.ranks.Load(l.moved); err != nil {
+		panic(err) // unreachable: the graph has room for all
+	}
+	l.moved = l.moved[:0]
 	var scores []meritrank.Score
 	for i, nd := range l.nodes {
 		var err error
