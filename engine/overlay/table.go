@@ -1,0 +1,104 @@
+package overlay
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/intersubjective/rapprochement/codec"
+)
+
+// A Table remembers the peers that one node has heard of: where they are, who
+// named them, for how long they were connected. It is bounded: where there is no
+// room, the one that was heard of longest ago and is not connected gives way.
+type Table struct {
+	Self  codec.PeerID
+	peers []*Peer // by id
+}
+
+// TableMax bounds the peers of a table.
+const TableMax = 4096
+
+// A Peer is an entry of a [Table].
+type Peer struct {
+	ID      codec.PeerID
+	Address string       // where it can be dialed; may be empty where the host knows
+	By      codec.PeerID // who introduced it; zero for nobody
+	Up      bool
+	Dialed  bool   // the connection is of this node's making
+	SinceNs int64  // when it came up or went down, monotonic
+	UpNs    int64  // how long it was up in all, up to SinceNs
+	Downs   uint64 // how often a connection to it has ended
+	DialNs  int64  // not to be dialed before, monotonic
+	Fails   uint   // dials in a row that led to nothing
+}
+
+// NewTable returns the empty table of a node.
+func NewTable(self codec.PeerID) *Table { return &Table{Self: self} }
+
+// Len is the number of peers.
+func (t *Table) Len() int { return len(t.peers) }
+
+// All are the peers in the order of their ids. The slice is the table's.
+func (t *Table) All() []*Peer { return t.peers }
+
+func (t *Table) at(id codec.PeerID) (int, bool) {
+	return slices.BinarySearchFunc(t.peers, id, func(p *Peer, id codec.PeerID) int { return p.ID.Compare(id) })
+}
+
+// Find returns a peer, nil if it was never heard of.
+func (t *Table) Find(id codec.PeerID) *Peer {
+	if at, known := t.at(id); known {
+		return t.peers[at]
+	}
+	return nil
+}
+
+// Enter finds a peer or makes room for it; nil for the node itself, and when all
+// peers of a full table are connected.
+func (t *Table) Enter(now int64, id codec.PeerID) *Peer {
+	at, known := t.at(id)
+	if known {
+		return t.peers[at]
+	}
+	if id == t.Self || len(t.peers) >= TableMax && !t.forgetOne() {
+		return nil
+	}
+	at, _ = t.at(id)
+	p := &Peer{ID: id, SinceNs: now}
+	t.peers = slices.Insert(t.peers, at, p)
+	return p
+}
+
+func (t *Table) forgetOne() bool {
+	oldest := -1
+	for i, p := range t.peers {
+		if !p.Up && (oldest < 0 || p.SinceNs < t.peers[oldest].SinceNs) {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		t.peers = slices.Delete(t.peers, oldest, oldest+1)
+	}
+	return oldest >= 0
+}
+
+// Usable reports whether a peer is connected or may be dialed now.
+func (t *Table) Usable(now int64, id codec.PeerID) bool {
+	p := t.Find(id)
+	return p != nil && (p.Up || p.DialNs <= now)
+}
+
+// Draw returns up to k different peers at random for which want holds.
+func (t *Table) Draw(rng *rand.Rand, k int, want func(*Peer) bool) []*Peer {
+	var list []*Peer
+	for _, p := range t.peers {
+		if want(p) {
+			list = append(list, p)
+		}
+	}
+	for i := range min(k, len(list)) {
+		j := i + rng.IntN(len(list)-i)
+		list[i], list[j] = list[j], list[i]
+	}
+	return list[:min(k, len(list))]
+}
