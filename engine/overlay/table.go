@@ -82,6 +82,34 @@ func (t *Table) forgetOne() bool {
 	return oldest >= 0
 }
 
+// WentUp notes that a peer is connected. It returns nil where there is no room.
+func (t *Table) WentUp(now int64, id codec.PeerID, address string, dialed bool) *Peer {
+	p := t.Enter(now, id)
+	if p == nil {
+		return nil
+	}
+	p.Up, p.Dialed, p.SinceNs, p.Fails, p.DialNs = true, dialed, now, 0, 0
+	if address != "" {
+		p.Address = address
+	}
+	return p
+}
+
+// WentDown notes that a connection has ended. It returns nil if there was none.
+func (t *Table) WentDown(now int64, id codec.PeerID) *Peer {
+	p := t.Find(id)
+	if p == nil || !p.Up {
+		return nil
+	}
+	p.Up, p.UpNs, p.SinceNs = false, p.UpNs+now-p.SinceNs, now
+	p.Downs++
+	return p
+}
+
+// Dialing notes that a peer is being dialed, and is not to be dialed again before
+// a time. It counts as failed until WentUp.
+func (p *Peer) Dialing(until int64) { p.DialNs, p.Fails = until, p.Fails+1 }
+
 // Usable reports whether a peer is connected or may be dialed now.
 func (t *Table) Usable(now int64, id codec.PeerID) bool {
 	p := t.Find(id)
