@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/overlay"
@@ -95,12 +96,17 @@ func MemberID(member int) (id codec.PeerID) {
 // MemberOf is the member with an id.
 func MemberOf(id codec.PeerID) int { return int(binary.BigEndian.Uint32(id[:])) }
 
+// address is where a member can be dialed.
+func address(member int) string { return strconv.Itoa(member) }
+
 // Now is the time, in ns.
 func (a *Arena) Now() int64 { return a.queue.Now() }
 
 // Meet lets a member hear of another one.
 func (a *Arena) Meet(member, other int) {
-	a.Members[member].Table.Enter(a.Now(), MemberID(other))
+	if p := a.Members[member].Table.Enter(a.Now(), MemberID(other)); p != nil {
+		p.Address = address(other)
+	}
 }
 
 // Connect connects two members at once, as if the first had dialed.
@@ -216,19 +222,20 @@ func (a *Arena) happen(it *item) {
 	}
 }
 
-// refused tells a dialer that its dial led to nothing.
+// refused tells a dialer that its dial led to nothing, unless the other side has
+// dialed meanwhile.
 func (a *Arena) refused(w *wire, dialer, other int) {
 	if a.wires[key(dialer, other)] == w {
 		delete(a.wires, key(dialer, other))
 	}
-	if !a.Members[dialer].Dead {
+	if m := a.Members[dialer]; !m.Dead && m.Table.Missed(MemberID(other)) {
 		a.tell(dialer, overlay.Down{Peer: MemberID(other)})
 	}
 }
 
 func (a *Arena) up(w *wire, at, other int, dialed bool) {
 	w.up[side(at, other)], w.was = true, true
-	a.Members[at].Table.WentUp(a.Now(), MemberID(other), "", dialed)
+	a.Members[at].Table.WentUp(a.Now(), MemberID(other), address(other), dialed)
 	a.tell(at, overlay.Up{Peer: MemberID(other), Dialed: dialed})
 }
 
@@ -252,7 +259,7 @@ func (a *Arena) closed(w *wire, at, other int) {
 		return
 	}
 	w.up[s] = false
-	a.Members[at].Table.WentDown(a.Now(), MemberID(other))
+	a.Members[at].Table.WentDown(a.Now(), MemberID(other), false)
 	a.tell(at, overlay.Down{Peer: MemberID(other)})
 }
 
@@ -268,7 +275,7 @@ func (a *Arena) tell(member int, ev overlay.Event) {
 			a.dial(member, MemberOf(ef.Peer))
 		case overlay.HangUp:
 			other := MemberOf(ef.Peer)
-			if m.Table.WentDown(a.Now(), ef.Peer) != nil {
+			if m.Table.WentDown(a.Now(), ef.Peer, true) != nil {
 				a.close(member, other, 0)
 				a.later(a.Now(), item{kind: itemLeft, from: other, to: member})
 			}
