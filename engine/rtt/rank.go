@@ -82,8 +82,8 @@ func (s *Service) score() {
 			sum, trusted = sum+e.Value, trusted+1
 		}
 	}
-	for _, p := range s.peers {
-		s.chart.Score(p.id, strangerWeight)
+	for _, p := range s.table.All() {
+		s.chart.Score(p.ID, strangerWeight)
 	}
 	for _, e := range list {
 		weight := 0.0

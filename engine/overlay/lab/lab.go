@@ -69,7 +69,8 @@ func New(cfg Config) *Lab {
 			nd.id[k] = byte(l.rng.Uint32())
 		}
 		own := rand.New(rand.NewPCG(cfg.Seed, uint64(i)))
-		nd.chart, nd.policy = overlay.NewChart(nd.id, own), overlay.NewNearest(own)
+		nd.chart = overlay.NewChart(nd.id, own)
+		nd.policy = overlay.NewNearest(overlay.NewTable(nd.id), nd.chart, 1, own)
 		l.nodes = append(l.nodes, nd)
 		l.byPeer[nd.id] = i
 	}
@@ -102,8 +103,12 @@ func (l *Lab) Round() {
 	}
 	for i, nd := range l.nodes {
 		nd.chart.Update()
-		usable := func(id codec.PeerID) bool { return l.byPeer[id] != i }
-		keep, probe := nd.policy.Round(nd.chart, usable)
+		keep, probe := nd.policy.Round(func(id codec.PeerID) float64 {
+			if l.byPeer[id] == i {
+				return 0
+			}
+			return 1
+		})
 		nd.keep, nd.probe = l.numbers(keep), l.numbers(probe)
 	}
 }
