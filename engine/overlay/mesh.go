@@ -63,9 +63,7 @@ func (m *Mesh) Handle(now int64, ev Event) []Effect {
 		}
 	case Down:
 		m.gone(ev.Peer)
-		if short := m.short(); short > 0 {
-			m.dial(now, 2*short)
-		}
+		m.replace(now)
 	case Told:
 		if p := m.table.Find(ev.Peer); p != nil && p.Up {
 			m.told(now, p, ev.Body)
@@ -95,7 +93,7 @@ func (m *Mesh) has(id codec.PeerID) bool {
 // reached takes in a peer that was dialed, if it is still needed: more are dialed
 // than are missing.
 func (m *Mesh) reached(id codec.PeerID) {
-	if len(m.mates) < m.Degree || m.outbound() < m.Outbound {
+	if n := len(m.mates); n < m.Degree || n < m.High && m.outbound() < m.Outbound {
 		m.graft(id, true)
 	} else {
 		m.out = append(m.out, HangUp{id, "overlay: enough connections"})
@@ -126,13 +124,11 @@ func (m *Mesh) heartbeat(now int64) {
 	for _, id := range m.leaving {
 		m.out = append(m.out, HangUp{id, "overlay: turned away"})
 	}
-	if len(m.mates) > m.High {
+	if len(m.mates) >= m.High {
 		m.shrink(now)
 	}
 	m.grow(now)
-	if short := m.Outbound - m.outbound() - len(m.dialing); short > 0 {
-		m.dial(now, min(short, m.High-len(m.mates)-len(m.dialing)))
-	}
+	m.dial(now, m.Outbound-m.outbound()-len(m.dialing))
 }
 
 func (m *Mesh) outbound() (count int) {
@@ -145,11 +141,11 @@ func (m *Mesh) outbound() (count int) {
 }
 
 // loyal is how many of those that have been in the mesh for longest are kept when it
-// is too large. The others are drawn: nobody can win a place by coming often.
+// is full. The others are drawn: nobody can win a place by coming often.
 const loyal = 4
 
-// shrink turns mates away until there are as many as there should be. Of the outbound
-// ones enough stay.
+// shrink makes room in a full mesh, for newcomers and for outbound mates. Of those
+// enough stay.
 func (m *Mesh) shrink(now int64) {
 	drawn := slices.Clone(m.mates[min(loyal, len(m.mates)):])
 	m.rng.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
@@ -170,19 +166,23 @@ func (m *Mesh) shrink(now int64) {
 	}
 }
 
-// short is how many are missing, with those that are being dialed, in a mesh that is
-// too small.
-func (m *Mesh) short() int {
-	if have := len(m.mates) + len(m.dialing); have < m.Low {
-		return m.Degree - have
+// replace answers a loss that leaves the mesh too small. Nobody knows how many others
+// are lost as well, so twice as many are being dialed as are missing until it is
+// large enough again.
+func (m *Mesh) replace(now int64) {
+	if len(m.mates) < m.Low {
+		m.dial(now, 2*(m.Degree-len(m.mates))-len(m.dialing))
 	}
-	return 0
 }
 
 // grow brings a mesh that is too small half the way: the others look for mates as
 // well. It takes guests who stayed for a period, then dials.
 func (m *Mesh) grow(now int64) {
-	missing := (m.short() + 1) / 2
+	have := len(m.mates) + len(m.dialing)
+	if have >= m.Low {
+		return
+	}
+	missing := (m.Degree - have + 1) / 2
 	guest := func(p *Peer) bool {
 		return p.Up && p.WaitNs <= now && now-p.SinceNs > m.periodNs && !m.has(p.ID) && !slices.Contains(m.leaving, p.ID)
 	}
@@ -226,7 +226,7 @@ func (m *Mesh) grafted(now int64, p *Peer) {
 		} else {
 			m.prune(now, p, false)
 		}
-	case len(m.mates)+len(m.dialing) >= m.High:
+	case len(m.mates) >= m.High:
 		m.prune(now, p, true)
 	default:
 		m.mates = append(m.mates, mate{p.ID, p.Dialed})
