@@ -96,7 +96,7 @@ func (m *Mesh) reached(id codec.PeerID) {
 	if n := len(m.mates); n < m.Degree || n < m.High && m.outbound() < m.Outbound {
 		m.graft(id, true)
 	} else {
-		m.out = append(m.out, HangUp{id, "overlay: enough connections"})
+		m.hangUp(id, "overlay: enough connections")
 	}
 }
 
@@ -116,13 +116,25 @@ func (m *Mesh) prune(now int64, p *Peer, others bool) {
 		msg.Others = m.table.Introductions(m.rng, IntroductionsMax, p.ID)
 	}
 	m.out = append(m.out, Tell{p.ID, msg.encode()})
-	m.leaving = append(m.leaving, p.ID)
+	if m.leaving = append(m.leaving, p.ID); len(m.leaving) > leavingMax {
+		m.hangUp(m.leaving[0], turnedAway)
+	}
+}
+
+const (
+	leavingMax = 16
+	turnedAway = "overlay: turned away"
+)
+
+func (m *Mesh) hangUp(id codec.PeerID, reason string) {
+	m.leaving = without(m.leaving, id)
+	m.out = append(m.out, HangUp{id, reason})
 }
 
 // heartbeat ends what was turned away, and brings the mesh to its size.
 func (m *Mesh) heartbeat(now int64) {
-	for _, id := range m.leaving {
-		m.out = append(m.out, HangUp{id, "overlay: turned away"})
+	for len(m.leaving) > 0 {
+		m.hangUp(m.leaving[0], turnedAway)
 	}
 	if len(m.mates) >= m.High {
 		m.shrink(now)
@@ -222,7 +234,7 @@ func (m *Mesh) grafted(now int64, p *Peer) {
 	case p.WaitNs > now:
 		p.Faults++
 		if slices.Contains(m.leaving, p.ID) {
-			m.out = append(m.out, HangUp{p.ID, "overlay: turned away"})
+			m.hangUp(p.ID, turnedAway)
 		} else {
 			m.prune(now, p, false)
 		}
@@ -243,7 +255,7 @@ func (m *Mesh) pruned(now int64, p *Peer, msg *prune) {
 	for _, in := range msg.Others {
 		m.table.Introduce(now, in, p.ID)
 	}
-	m.out = append(m.out, HangUp{p.ID, "overlay: was turned away"})
+	m.hangUp(p.ID, "overlay: was turned away")
 }
 
 // Chosen implements [Policy]: the mates, the longest known first, and whom it dials.

@@ -69,7 +69,7 @@ func (n *Nearest) choose(now int64) (out []Effect) {
 	})
 	wanted := slices.Concat(keep, probe)
 	for _, id := range wanted {
-		if n.table.Find(id).dialable(now, n.dialing) {
+		if len(n.dialing) < n.Best+n.Random+n.Probes && n.table.Find(id).dialable(now, n.dialing) {
 			n.dialing = append(n.dialing, id)
 			out = append(out, Dial{id})
 		}
