@@ -352,3 +352,82 @@ func FuzzTold(f *testing.F) {
 		}
 	})
 }
+
+func TestStaticAgreesWithTheHost(t *testing.T) {
+	h := newHost(t, policies[0].make, 1)
+	h.up(id(2), true)
+	h.up(id(1), false)
+	if got := h.policy.Chosen(); !slices.Equal(got, []codec.PeerID{id(1), id(2)}) {
+		t.Errorf("wants %v", got)
+	}
+}
+
+// Connections of others' making do not count, and the host's may be too many.
+func TestIntroductionsCountTheirOwn(t *testing.T) {
+	h := newHost(t, policies[1].make, 1)
+	for n := 1; n <= 30; n++ {
+		h.meet(n)
+	}
+	h.up(id(41), false)
+	if len(h.dialing) != 8 {
+		t.Fatalf("dials %d peers", len(h.dialing))
+	}
+	for len(h.dialing) > 0 {
+		h.answer(true)
+	}
+	for n := 42; n <= 45; n++ {
+		h.up(id(n), n < 44) // the host has dialed two
+	}
+	if got := len(h.connected()); got != 11 {
+		t.Errorf("%d connections, three of others' making", got)
+	}
+	if h.down(h.policy.Chosen()[0]); len(h.dialing) != 1 {
+		t.Errorf("dials %d peers after a loss", len(h.dialing))
+	}
+}
+
+// A near peer that is often away is dearer than one somewhat farther that is not.
+func TestNearestCountsAbsences(t *testing.T) {
+	h := newHost(t, policies[3].make, 1)
+	n := h.policy.(*Nearest)
+	n.Best, n.Random = 1, 0
+	for k, rtt := range []int64{50e6, 60e6} {
+		h.up(id(k+1), true)
+		for range window {
+			h.chart.Measure(id(k+1), rtt)
+		}
+	}
+	h.wake()
+	if best, _ := n.Slots(); best[0] != id(1) {
+		t.Fatalf("the best is %v", best)
+	}
+	for range 5 {
+		h.down(id(1))
+		h.up(id(1), true)
+	}
+	for range window {
+		h.chart.Measure(id(1), 50e6)
+	}
+	h.wake()
+	if best, _ := n.Slots(); best[0] != id(2) {
+		t.Errorf("the best is %v, which was away five times", best)
+	}
+}
+
+// The loss of a chosen peer brings the next round forward, once.
+func TestNearestHurriesAfterALoss(t *testing.T) {
+	h := newHost(t, policies[3].make, 1)
+	for n := 1; n <= 8; n++ {
+		h.up(id(n), true)
+	}
+	h.wake()
+	began := h.now
+	h.down(h.policy.Chosen()[0])
+	if at := h.policy.NextWake(); at != began+period/hurry {
+		t.Errorf("the next round is after %d ms", (at-began)/1e6)
+	}
+	h.wake()
+	if at := h.policy.NextWake(); at < h.now+period/2 {
+		t.Errorf("and the one after that after %d ms", (at-h.now)/1e6)
+	}
+}
