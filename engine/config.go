@@ -163,7 +163,11 @@ func (c *Config) newServices() (list []service.Service, err error) {
 		case presence.Name:
 			list = append(list, presence.New())
 		case rtt.Name:
-			list = append(list, rtt.New(c.RTT))
+			s, err := rtt.New(c.RTT)
+			if err != nil {
+				return nil, fmt.Errorf("%w: RTT: %v", errConfig, err)
+			}
+			list = append(list, s)
 		default:
 			return nil, fmt.Errorf("%w: Services: %q is unknown, have %v", errConfig, name, ServiceNames())
 		}

@@ -707,9 +707,12 @@ func (n *Node) Pin(id codec.ID) syncer.View {
 
 // Emit implements syncer.Host.
 func (n *Node) Emit(e codec.Effect) {
-	if s, ok := e.(*codec.Send); ok {
+	switch e := e.(type) {
+	case *codec.Send:
 		n.counters.FramesOut++
-		n.counters.BytesOut += uint64(len(s.Bytes))
+		n.counters.BytesOut += uint64(len(e.Bytes))
+	case *codec.PeerFault:
+		n.tellServices(service.PeerFault{Peer: e.Peer})
 	}
 	n.emit(e)
 }

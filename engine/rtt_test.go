@@ -23,7 +23,7 @@ func (w *net) report(n *Node) (r rtt.Report) {
 // rank peers that they were never connected to by what others say.
 func TestRTTServiceMeasuresPublishesAndRanks(t *testing.T) {
 	w := newNet(t, 50)
-	cfg := Config{Services: []string{rtt.Name}, RTT: rtt.Config{RoundNs: 2e9, PublishNs: 2e9, Fixed: true}}
+	cfg := Config{Services: []string{rtt.Name}, RTT: rtt.Config{RoundNs: 2e9, PublishNs: 2e9, Policy: rtt.StaticPolicy}}
 	var nodes []*Node
 	for i := range byte(4) {
 		nodes = append(nodes, w.add(i+1, cfg, newStore()))

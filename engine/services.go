@@ -174,7 +174,7 @@ func (n *Node) Service(peer codec.PeerID, m *codec.Service, datagram bool) {
 	switch {
 	case r == nil:
 	case len(m.Body) > bodyMax(datagram):
-		n.emit(&codec.PeerFault{Peer: peer, Fault: codec.FaultQuota, Detail: fmt.Sprintf("%d bytes for service %s", len(m.Body), r.name)})
+		n.Emit(&codec.PeerFault{Peer: peer, Fault: codec.FaultQuota, Detail: fmt.Sprintf("%d bytes for service %s", len(m.Body), r.name)})
 	default:
 		n.deliver(r, service.Message{Peer: peer, Body: m.Body, Datagram: datagram})
 	}

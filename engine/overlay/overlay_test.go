@@ -215,9 +215,14 @@ func TestNearest(t *testing.T) {
 			c.Measure(id(n), int64(n)*10e6)
 		}
 	}
-	p := NewNearest(r)
-	usable := func(x codec.PeerID) bool { return x != id(3) }
-	keep, probe := p.Round(c, usable)
+	p := NewNearest(NewTable(id(0)), c, 1, r)
+	uptime := func(x codec.PeerID) float64 {
+		if x == id(3) {
+			return 0
+		}
+		return 1
+	}
+	keep, probe := p.Round(uptime)
 	best, random := p.Slots()
 	if !slices.Equal(best, []codec.PeerID{id(1), id(2), id(4), id(5), id(6), id(7)}) || len(random) != 2 || len(keep) != 8 {
 		t.Fatalf("best %v, random %v", best, random)
@@ -233,26 +238,26 @@ func TestNearest(t *testing.T) {
 	for range 5 * window { // 2 % nearer is no reason to move, 20 % is
 		c.Measure(id(8), 68.6e6)
 	}
-	p.Round(c, usable)
+	p.Round(uptime)
 	if best, _ = p.Slots(); slices.Contains(best, id(8)) {
 		t.Error("moved for two per cent")
 	}
 	for range 5 * window {
 		c.Measure(id(8), 56e6)
 	}
-	p.Round(c, usable)
+	p.Round(uptime)
 	if best, _ = p.Slots(); !slices.Contains(best, id(8)) || slices.Contains(best, id(7)) {
 		t.Errorf("did not move for twenty per cent: %v", best)
 	}
 	c.Score(id(1), 0.1)
 	c.Score(id(2), 0)
-	p.Round(c, usable)
+	p.Round(uptime)
 	if best, _ = p.Slots(); slices.Contains(best, id(2)) || best[len(best)-1] == id(2) || best[0] == id(1) {
 		t.Errorf("scores do not count: %v", best)
 	}
 	seen := map[codec.PeerID]bool{}
 	for range 100 {
-		p.Round(c, usable)
+		p.Round(uptime)
 		_, random := p.Slots()
 		for _, x := range random {
 			seen[x] = true
@@ -261,7 +266,7 @@ func TestNearest(t *testing.T) {
 	if len(seen) < 15 || seen[id(3)] {
 		t.Errorf("%d peers had a random slot", len(seen))
 	}
-	none, probes := NewNearest(r).Round(NewChart(id(0), r), usable)
+	none, probes := NewNearest(NewTable(id(0)), NewChart(id(0), r), 1, r).Round(uptime)
 	if len(none)+len(probes) != 0 {
 		t.Error("chooses among nobody")
 	}

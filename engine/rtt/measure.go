@@ -2,6 +2,7 @@ package rtt
 
 import (
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/overlay"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
 
@@ -24,17 +25,21 @@ func (s *Service) number() uint64 { return s.rng.Uint64() | 1 }
 
 func (s *Service) message(m service.Message) {
 	at, known := s.find(m.Peer)
-	if !known || len(m.Body) == 0 {
+	if entry := s.table.Find(m.Peer); !known || entry == nil || !entry.Up || len(m.Body) == 0 {
 		return
 	}
-	p := s.peers[at]
+	p := s.met[at]
 	switch kind := m.Body[0]; {
 	case kind <= kindDone && m.Datagram:
 		s.measure(p, kind, m.Body)
+	case m.Datagram: // all else has to arrive once and in order
 	case kind == kindAsk && len(m.Body) == 1:
-		s.introduce(p)
-	case kind == kindTell:
-		s.introduced(m.Body[1:])
+		s.do(service.Send{Peer: p.id, Body: tell(s.table.Introductions(s.rng, introductionsMax, p.id))})
+	case kind == kindTell && p.asked:
+		p.asked = false
+		s.introduced(p.id, m.Body[1:])
+	case kind == kindPolicy && len(m.Body) <= 1+overlay.TellMax:
+		s.tell(overlay.Told{Peer: p.id, Body: m.Body[1:]})
 	}
 }
 
@@ -68,28 +73,22 @@ func (s *Service) measure(p *peer, kind byte, body []byte) {
 
 func (s *Service) sample(id codec.PeerID, ns int64) { s.chart.Measure(id, ns) }
 
-// introduce names peers at random that have been reached.
-func (s *Service) introduce(to *peer) {
-	var list []introduction
-	for tries := 0; tries < 4*introductionsMax && len(list) < introductionsMax && len(s.peers) > 0; tries++ {
-		p := s.peers[s.rng.IntN(len(s.peers))]
-		if p != to && p.address != "" && len(p.address) <= addressMax && p.fails == 0 {
-			list = append(list, introduction{Peer: p.id, Address: p.address})
-		}
-	}
-	s.do(service.Send{Peer: to.id, Body: tell(list)})
+// ask asks a peer for introductions.
+func (s *Service) ask(p *peer) {
+	p.asked = true
+	s.do(service.Send{Peer: p.id, Body: []byte{kindAsk}})
 }
 
-// introduced enters peers that somebody named. An address that is known already
-// is not replaced: who names peers could lead us away from them.
-func (s *Service) introduced(body []byte) {
+// introduced enters peers that somebody named.
+func (s *Service) introduced(by codec.PeerID, body []byte) {
 	list, err := told(body)
 	if err != nil {
+		s.table.Find(by).Faults++
 		return
 	}
 	for _, in := range list {
-		if p := s.enter(in.Peer); p != nil && p.address == "" {
-			p.address = in.Address
+		if s.table.Introduce(s.now.Mono, in, by) != nil {
+			s.chart.Enter(in.Peer)
 		}
 	}
 }

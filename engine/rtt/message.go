@@ -2,9 +2,9 @@ package rtt
 
 import (
 	"encoding/binary"
-	"errors"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/overlay"
 )
 
 // What services say to each other. A ping and its answers are datagrams: the
@@ -12,14 +12,13 @@ import (
 // that it repeats that it is one. It carries a number of its own, which is
 // answered in turn, so that one exchange measures the way for both sides.
 const (
-	kindPing = 1 // number
-	kindPong = 2 // the ping's number, number
-	kindDone = 3 // the pong's number
-	kindAsk  = 4 // the asker wants to be introduced to other peers
-	kindTell = 5 // CBOR list of [peer, address]
+	kindPing   = 1 // number
+	kindPong   = 2 // the ping's number, number
+	kindDone   = 3 // the pong's number
+	kindAsk    = 4 // the asker wants to be introduced to other peers
+	kindTell   = 5 // CBOR list of [peer, address]
+	kindPolicy = 6 // what the policies of two nodes say to each other
 )
-
-var errMessage = errors.New("rtt: malformed message")
 
 func datagram(kind byte, list ...uint64) []byte {
 	b := []byte{kind}
@@ -40,19 +39,10 @@ func numbers(b []byte, count int) (n [2]uint64, ok bool) {
 	return n, true
 }
 
-// An introduction names a peer and where it was reached.
-type introduction struct {
-	_       struct{} `cbor:",toarray"`
-	Peer    codec.PeerID
-	Address string
-}
+// introductionsMax bounds an answer to kindAsk.
+const introductionsMax = 8
 
-const (
-	introductionsMax = 8   // in one message
-	addressMax       = 256 // bytes
-)
-
-func tell(list []introduction) []byte {
+func tell(list []overlay.Introduction) []byte {
 	b, err := codec.Marshal(list)
 	if err != nil {
 		panic(err) // unreachable: plain fields
@@ -60,17 +50,9 @@ func tell(list []introduction) []byte {
 	return append([]byte{kindTell}, b...)
 }
 
-func told(b []byte) (list []introduction, err error) {
+func told(b []byte) (list []overlay.Introduction, err error) {
 	if err = codec.Unmarshal("introductions", b, &list); err != nil {
 		return nil, err
 	}
-	if len(list) > introductionsMax {
-		return nil, errMessage
-	}
-	for i := range list {
-		if len(list[i].Address) > addressMax {
-			return nil, errMessage
-		}
-	}
-	return list, nil
+	return list, overlay.CheckIntroductions(list)
 }

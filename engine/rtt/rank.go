@@ -74,8 +74,8 @@ const strangerWeight = 0.8
 
 // score lets the chart weigh peers by rank.
 func (s *Service) score() {
-	for _, p := range s.peers {
-		s.chart.Score(p.id, strangerWeight)
+	for _, p := range s.table.All() {
+		s.chart.Score(p.ID, strangerWeight)
 	}
 	Weigh(s.rank.scores(), func(n meritrank.Node, weight float64) { s.chart.Score(s.rank.peers[n], weight) })
 }

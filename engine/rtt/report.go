@@ -26,12 +26,13 @@ type Peer struct {
 	Peer    codec.PeerID `cbor:"peer"`
 	Address string       `cbor:"address"`
 	Up      bool         `cbor:"up"`
-	Slot    bool         `cbor:"slot"` // chosen by this node
+	Slot    bool         `cbor:"slot"` // chosen by the policy
 	RTTNs   int64        `cbor:"rtt_ns"`
 	LossPPM int64        `cbor:"loss_ppm"`
 	Samples int          `cbor:"samples"`
 	UpNs    int64        `cbor:"up_ns"`
 	Downs   uint64       `cbor:"downs"`
+	Faults  uint64       `cbor:"faults"`
 	Score   float64      `cbor:"score"` // by MeritRank
 	Error   float64      `cbor:"error"` // its standard error
 }
@@ -44,7 +45,7 @@ func (s *Service) answer(ev service.Asked) service.Effect {
 	if err := codec.Unmarshal("rtt question", ev.Body, &q); err != nil {
 		return service.Answer{Req: ev.Req, Err: err.Error()}
 	}
-	r := Report{Round: s.rounds, Place: placeOf(s.chart.Place()), Known: len(s.peers), Peers: s.ranked()}
+	r := Report{Round: s.rounds, Place: placeOf(s.chart.Place()), Known: s.table.Len(), Peers: s.ranked()}
 	limit := reportMax
 	if q.Limit > 0 {
 		limit = min(limit, q.Limit)
@@ -60,19 +61,19 @@ func (s *Service) answer(ev service.Asked) service.Effect {
 // ranked are the peers by slot, then connection, then round trip; unmeasured ones
 // come last.
 func (s *Service) ranked() []Peer {
-	best, random := s.policy.Slots()
-	list := make([]Peer, 0, len(s.peers))
-	for _, p := range s.peers {
-		e := s.chart.Estimate(p.id)
+	chosen := s.policy.Chosen()
+	list := make([]Peer, 0, s.table.Len())
+	for _, p := range s.table.All() {
 		q := Peer{
-			Peer: p.id, Address: p.address, Up: p.up, UpNs: p.upNs, Downs: p.downs,
-			Slot: slices.Contains(best, p.id) || slices.Contains(random, p.id),
+			Peer: p.ID, Address: p.Address, Up: p.Up, UpNs: p.UpNs, Downs: p.Downs, Faults: p.Faults,
+			Slot: slices.Contains(chosen, p.ID),
 		}
-		if p.up {
-			q.UpNs += s.now.Mono - p.sinceNs
+		if p.Up {
+			q.UpNs += s.now.Mono - p.SinceNs
 		}
+		e := s.chart.Estimate(p.ID)
 		q.RTTNs, q.LossPPM, q.Samples = e.RTT(), e.Loss(), e.Samples()
-		if n, known := s.rank.numbers[p.id]; known {
+		if n, known := s.rank.numbers[p.ID]; known {
 			if score, err := s.rank.graph.Score(0, n); err == nil {
 				q.Score, q.Error = score.Value, score.Error
 			}
@@ -106,6 +107,8 @@ type savedPeer struct {
 	Address string
 	UpNs    int64
 	Downs   uint64
+	Faults  uint64
+	By      codec.PeerID
 	RTTNs   int64
 }
 
@@ -116,7 +119,10 @@ func (s *Service) save() {
 	var list []savedPeer
 	for _, p := range s.ranked() {
 		if len(list) < savedMax && p.Address != "" {
-			list = append(list, savedPeer{Peer: p.Peer, Address: p.Address, UpNs: p.UpNs, Downs: p.Downs, RTTNs: p.RTTNs})
+			list = append(list, savedPeer{
+				Peer: p.Peer, Address: p.Address, UpNs: p.UpNs, Downs: p.Downs, Faults: p.Faults,
+				By: s.table.Find(p.Peer).By, RTTNs: p.RTTNs,
+			})
 		}
 	}
 	b, err := codec.Marshal(list)
@@ -138,7 +144,7 @@ func (s *Service) restore(saved []byte) {
 	}
 	for _, v := range list {
 		if p := s.enter(v.Peer); p != nil {
-			p.address, p.upNs, p.downs = v.Address, v.UpNs, v.Downs
+			p.Address, p.UpNs, p.Downs, p.Faults, p.By = v.Address, v.UpNs, v.Downs, v.Faults, v.By
 			if v.RTTNs > 0 {
 				s.chart.Measure(v.Peer, v.RTTNs)
 			}

@@ -1,32 +1,28 @@
 package rtt
 
 import (
-	"slices"
-
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/overlay"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
 
-// round learns from what was measured, chooses connections, asks and publishes.
+// round learns from what was measured, asks, publishes and saves.
 func (s *Service) round() {
 	s.rounds++
 	s.nextAt = s.later(s.cfg.RoundNs)
+	s.forget()
 	s.chart.Update()
 	s.score()
-	keep, probe := s.policy.Round(s.chart, s.usable)
-	if !s.cfg.Fixed {
-		s.connect(slices.Concat(keep, probe))
-	}
+	s.turnAway()
 	var up []*peer
-	for _, p := range s.peers {
-		if p.up {
+	for _, p := range s.met {
+		if s.table.Find(p.id).Up {
 			up = append(up, p)
 			s.ping(p)
 		}
 	}
 	if len(up) > 0 {
-		s.do(service.Send{Peer: up[s.rng.IntN(len(up))].id, Body: []byte{kindAsk}})
+		s.ask(up[s.rng.IntN(len(up))])
 	}
 	if s.joined {
 		s.publish()
@@ -34,54 +30,6 @@ func (s *Service) round() {
 	if s.rounds%saveEvery == 0 {
 		s.save()
 	}
-}
-
-// usable reports whether a peer is connected or can be dialed.
-func (s *Service) usable(id codec.PeerID) bool {
-	at, known := s.find(id)
-	return known && (s.peers[at].up || s.peers[at].dialNs <= s.now.Mono)
-}
-
-// connect dials the peers that were chosen and hangs up on those that are not any
-// more. Whoever dialed hangs up; of the others' connections the dearest go when
-// there are too many.
-func (s *Service) connect(chosen []codec.PeerID) {
-	for _, p := range s.peers {
-		p.wanted = false
-	}
-	for _, id := range chosen {
-		at, _ := s.find(id)
-		p := s.peers[at]
-		p.wanted = true
-		if !p.up {
-			s.dial(p)
-		}
-	}
-	var inbound []*peer
-	for _, p := range s.peers {
-		switch {
-		case !p.up || p.wanted:
-		case p.dialed:
-			s.do(service.HangUp{Peer: p.id, Reason: "rtt: others are nearer"})
-		default:
-			inbound = append(inbound, p)
-		}
-	}
-	for len(inbound) > s.cfg.Inbound {
-		i := s.rng.IntN(len(inbound))
-		s.do(service.HangUp{Peer: inbound[i].id, Reason: "rtt: too many connections"})
-		inbound = slices.Delete(inbound, i, i+1)
-	}
-}
-
-// dialsMax bounds the doubling of the pause between dials.
-const dialsMax = 6
-
-// dial asks for a connection, and counts it as failed until it is there.
-func (s *Service) dial(p *peer) {
-	p.dialNs = s.later(s.cfg.RoundNs << min(p.fails, dialsMax))
-	p.fails++
-	s.do(service.Dial{Peer: p.id, Address: p.address})
 }
 
 // publishMax bounds the opinions of one round.
@@ -102,7 +50,7 @@ func (s *Service) publish() {
 		s.place = at
 		add(PlaceKey, &at)
 	}
-	for _, p := range s.peers {
+	for _, p := range s.met {
 		if len(put.Entries) >= publishMax {
 			break
 		}

@@ -5,11 +5,20 @@ import (
 	"testing"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/overlay"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
 
-func started(cfg Config) *Service {
-	s := New(cfg)
+func opened(t testing.TB, cfg Config) *Service {
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func started(t testing.TB, cfg Config) *Service {
+	s := opened(t, cfg)
 	s.Handle(codec.Now{}, service.Started{Self: codec.PeerID{1}, Seed: [32]byte{2}})
 	s.Handle(codec.Now{}, service.Joined{Space: codec.ID{3}})
 	return s
@@ -27,7 +36,7 @@ func sends(effects []service.Effect) (list []service.Send) {
 // An exchange of three datagrams measures the way for both ends, and only answers
 // that repeat the number count.
 func TestPingMeasuresForBothEnds(t *testing.T) {
-	a, b := started(Config{}), started(Config{})
+	a, b := started(t, Config{}), started(t, Config{})
 	pa, pb := codec.PeerID{10}, codec.PeerID{11}
 	ping := sends(a.Handle(codec.Now{Mono: 100}, service.PeerUp{Peer: pb}))[0]
 	b.Handle(codec.Now{Mono: 100}, service.PeerUp{Peer: pa})
@@ -61,7 +70,7 @@ func TestPingMeasuresForBothEnds(t *testing.T) {
 
 // Opinions are published when they have moved, and not too often.
 func TestOpinionsArePublishedWhenTheyMove(t *testing.T) {
-	s := started(Config{RoundNs: 1e9, PublishNs: 30e9, Fixed: true})
+	s := started(t, Config{RoundNs: 1e9, PublishNs: 30e9, Policy: StaticPolicy})
 	peer := codec.PeerID{10}
 	now := int64(0)
 	s.Handle(codec.Now{}, service.PeerUp{Peer: peer})
@@ -93,14 +102,14 @@ func TestOpinionsArePublishedWhenTheyMove(t *testing.T) {
 	for now < 40e9 {
 		round(90e6)
 	}
-	if s.peers[0].said.RTTUs != 90_000 {
-		t.Errorf("never published that it moved: %+v", s.peers[0].said)
+	if s.met[0].said.RTTUs != 90_000 {
+		t.Errorf("never published that it moved: %+v", s.met[0].said)
 	}
 }
 
 // The table of peers comes back after a restart.
 func TestPeersAreSaved(t *testing.T) {
-	s := started(Config{RoundNs: 1e9})
+	s := started(t, Config{RoundNs: 1e9})
 	s.Handle(codec.Now{}, service.PeerUp{Peer: codec.PeerID{10}, Address: "there"})
 	s.chart.Measure(codec.PeerID{10}, 7e6)
 	var saved []byte
@@ -111,23 +120,24 @@ func TestPeersAreSaved(t *testing.T) {
 			}
 		}
 	}
-	next := New(Config{})
+	next := opened(t, Config{})
 	next.Handle(codec.Now{}, service.Started{Self: codec.PeerID{1}, Seed: [32]byte{9}, Saved: saved})
-	if len(next.peers) != 1 || next.peers[0].address != "there" || next.chart.Estimate(codec.PeerID{10}).RTT() != 7e6 {
-		t.Errorf("%+v", next.peers)
+	p := next.table.Find(codec.PeerID{10})
+	if next.table.Len() != 1 || p.Address != "there" || p.UpNs == 0 || next.chart.Estimate(codec.PeerID{10}).RTT() != 7e6 {
+		t.Errorf("%+v", p)
 	}
-	New(Config{}).Handle(codec.Now{}, service.Started{Saved: []byte{0xff}}) // of another version
+	opened(t, Config{}).Handle(codec.Now{}, service.Started{Saved: []byte{0xff}}) // of another version
 }
 
 // Whatever peers and records say, the service stays within its bounds.
 func FuzzMessages(f *testing.F) {
 	f.Add(uint64(1), datagram(kindPing, 5), false)
 	f.Add(uint64(2), datagram(kindPong, 5, 6), true)
-	f.Add(uint64(3), tell([]introduction{{Peer: codec.PeerID{4}, Address: "x"}}), false)
+	f.Add(uint64(3), tell([]overlay.Introduction{{Peer: codec.PeerID{4}, Address: "x"}}), false)
 	f.Add(uint64(4), []byte{0x83, 0x19, 0x01, 0x00, 0x00, 0x01}, true)
 	f.Fuzz(func(t *testing.T, seed uint64, body []byte, datagrams bool) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		s := started(Config{RoundNs: 1e9})
+		s := started(t, Config{RoundNs: 1e9})
 		peer := func() codec.PeerID { return codec.PeerID{10, byte(rng.IntN(4))} }
 		for i := range 60 {
 			now := codec.Now{Mono: int64(i) * 3e8}

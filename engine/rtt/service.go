@@ -1,12 +1,14 @@
 // Package rtt is a service that measures round trips to peers, publishes them as
 // signed opinions, ranks peers by everybody's opinions with MeritRank, and keeps
-// the node connected to the nearest, most reliable and most trusted ones.
+// the node connected to those that a policy chooses: by default the nearest, most
+// reliable and most trusted ones.
 //
 //	measure   pings as datagrams; an exchange measures the way for both its ends
 //	publish   rtt/<peer> → [round trip, loss, merit], when it has moved, at a bounded rate
 //	read      everybody's opinions and places, from the records of the space
 //	rank      opinions are edges of a signed graph, which MeritRank walks
-//	connect   overlay.Nearest chooses; introductions name peers nobody has told of
+//	remember  a table of peers, bounded and saved; introductions name others
+//	connect   an overlay.Policy chooses; it speaks with those of other nodes
 //
 // Only own measurements decide who is near. What others say chooses whom to
 // measure, weighed by how well it fits what was measured and by rank.
@@ -34,15 +36,21 @@ type Config struct {
 	RoundNs int64 `cbor:"round_ns,omitempty"`
 	// PublishNs is the least time between two opinions about one peer, ns; 60 s.
 	PublishNs int64 `cbor:"publish_ns,omitempty"`
+	// Policy chooses the connections: "nearest", the default, "introductions",
+	// "mesh", or "static" for those that the host makes.
+	Policy string `cbor:"policy,omitempty"`
 	// Best, Random and Probes are the slots of overlay.Nearest; 6, 2, 3.
 	Best   int `cbor:"best,omitempty"`
 	Random int `cbor:"random,omitempty"`
 	Probes int `cbor:"probes,omitempty"`
-	// Inbound is how many connections of others' making are kept; 16.
+	// Degree is how many connections overlay.Introductions makes, and what
+	// overlay.Mesh takes its bounds from, 2 to 256; 6.
+	Degree int `cbor:"degree,omitempty"`
+	// Inbound is how many connections of others' making are kept that the policy
+	// does not want; 16.
 	Inbound int `cbor:"inbound,omitempty"`
-	// Fixed leaves the connections as the host makes them: the service measures
-	// and ranks, and dials nobody.
-	Fixed bool `cbor:"fixed,omitempty"`
+	// DialNs is after how long a dial counts as failed, ns; 5 s.
+	DialNs int64 `cbor:"dial_ns,omitempty"`
 }
 
 const second = int64(1e9)
@@ -57,6 +65,13 @@ func (c Config) withDefaults() Config {
 	def(&c.Random, 2)
 	def(&c.Probes, 3)
 	def(&c.Inbound, 16)
+	def(&c.Degree, Degree)
+	if c.Policy == "" {
+		c.Policy = policies[0].name
+	}
+	if c.DialNs <= 0 {
+		c.DialNs = 5 * second
+	}
 	if c.RoundNs <= 0 {
 		c.RoundNs = 10 * second
 	}
@@ -77,42 +92,52 @@ type Service struct {
 	out    []service.Effect
 
 	chart  *overlay.Chart
-	policy *overlay.Nearest
+	table  *overlay.Table
+	policy overlay.Policy
+	calls  []call // in the order in which they end
 	rank   *ranking
-	peers  []*peer // by id
+	met    []*peer // by id
 	place  Place   // as published
 	nextAt int64   // of the next round, 0 before the start
 	rounds uint64
 }
 
-// A peer is one that this node has heard of with an address, or was connected to.
+// A peer is what the service remembers of one that was connected, beside what the
+// table does.
 type peer struct {
-	id      codec.PeerID
-	address string
-	up      bool
-	dialed  bool
-	sinceNs int64 // when it came up or went down, monotonic
-	upNs    int64 // how long it was up in all, up to sinceNs
-	downs   uint64
-
+	id               codec.PeerID
 	ping, pong       uint64 // numbers whose answer is awaited, 0 for none
 	pingedNs, pongNs int64
-	dialNs           int64 // not before this time; 0 for at once
-	fails            uint  // dials in a row that led to nothing
-	wanted           bool  // chosen in the last round
+	asked            bool // for introductions that have not come yet
 
 	said   Opinion // as published
 	saidNs int64
 }
 
-// New returns the service of one node.
-func New(cfg Config) *Service { return &Service{cfg: cfg.withDefaults()} }
+// New returns the service of one node. It fails for a policy that does not exist.
+func New(cfg Config) (*Service, error) {
+	s := &Service{cfg: cfg.withDefaults()}
+	return s, s.cfg.check()
+}
 
 // Name implements service.Service.
 func (*Service) Name() string { return Name }
 
-// NextWake implements service.Service.
-func (s *Service) NextWake() int64 { return s.nextAt }
+// NextWake implements service.Service: the first of the service's own rounds, the
+// policy's, and the end of a dial.
+func (s *Service) NextWake() int64 {
+	if s.nextAt == 0 {
+		return 0
+	}
+	at := s.nextAt
+	if wake := s.policy.NextWake(); wake != 0 {
+		at = min(at, wake)
+	}
+	if len(s.calls) > 0 {
+		at = min(at, s.calls[0].until)
+	}
+	return at
+}
 
 // Handle implements service.Service.
 func (s *Service) Handle(now codec.Now, ev service.Event) []service.Effect {
@@ -136,12 +161,26 @@ func (s *Service) Handle(now codec.Now, ev service.Event) []service.Effect {
 		}
 	case service.Asked:
 		s.do(s.answer(ev))
-	case service.Wake:
-		if now.Mono >= s.nextAt {
-			s.round()
+	case service.PeerFault:
+		if p := s.table.Find(ev.Peer); p != nil {
+			p.Faults++
 		}
+	case service.Wake:
+		s.wake()
 	}
 	return s.out
+}
+
+// wake does what is due: the service's round first, as the policy chooses by what it
+// learns.
+func (s *Service) wake() {
+	s.giveUp()
+	if s.now.Mono >= s.nextAt {
+		s.round()
+	}
+	if at := s.policy.NextWake(); at != 0 && at <= s.now.Mono {
+		s.tell(overlay.Wake{})
+	}
 }
 
 func (s *Service) do(ef service.Effect) { s.out = append(s.out, ef) }
@@ -149,8 +188,12 @@ func (s *Service) do(ef service.Effect) { s.out = append(s.out, ef) }
 func (s *Service) start(ev service.Started) {
 	s.self = ev.Self
 	s.rng = rand.New(rand.NewChaCha8(ev.Seed))
-	s.chart, s.policy = overlay.NewChart(ev.Self, s.rng), overlay.NewNearest(s.rng)
-	s.policy.Best, s.policy.Random, s.policy.Probes = s.cfg.Best, s.cfg.Random, s.cfg.Probes
+	s.chart, s.table = overlay.NewChart(ev.Self, s.rng), overlay.NewTable(ev.Self)
+	for _, p := range policies {
+		if p.name == s.cfg.Policy {
+			s.policy = p.make(s)
+		}
+	}
 	s.rank = newRanking(ev.Self, s.rng.Uint64())
 	s.restore(ev.Saved)
 	s.nextAt = s.later(s.cfg.RoundNs)
@@ -169,67 +212,48 @@ func (s *Service) join(space codec.ID) {
 	s.do(service.Watch{Space: space, Prefix: PlaceKey})
 }
 
-// PeersMax bounds the peers that are remembered. The one heard of longest ago
-// that is not connected gives way.
-const PeersMax = 4096
-
 func (s *Service) find(id codec.PeerID) (at int, known bool) {
-	return slices.BinarySearchFunc(s.peers, id, func(p *peer, id codec.PeerID) int { return p.id.Compare(id) })
+	return slices.BinarySearchFunc(s.met, id, func(p *peer, id codec.PeerID) int { return p.id.Compare(id) })
 }
 
-// enter finds a peer or makes room for it; nil for the node itself, and when all
-// are connected.
-func (s *Service) enter(id codec.PeerID) *peer {
-	at, known := s.find(id)
-	if known {
-		return s.peers[at]
+// enter puts a peer that was heard of into the table and on the chart.
+func (s *Service) enter(id codec.PeerID) *overlay.Peer {
+	p := s.table.Enter(s.now.Mono, id)
+	if p != nil {
+		s.chart.Enter(id)
 	}
-	if id == s.self || len(s.peers) >= PeersMax && !s.forgetOne() {
-		return nil
-	}
-	at, _ = s.find(id)
-	p := &peer{id: id, sinceNs: s.now.Mono}
-	s.peers = slices.Insert(s.peers, at, p)
-	s.chart.Enter(id)
 	return p
 }
 
-func (s *Service) forgetOne() bool {
-	oldest := -1
-	for i, p := range s.peers {
-		if !p.up && (oldest < 0 || p.sinceNs < s.peers[oldest].sinceNs) {
-			oldest = i
-		}
-	}
-	if oldest >= 0 {
-		s.peers = slices.Delete(s.peers, oldest, oldest+1)
-	}
-	return oldest >= 0
-}
-
 func (s *Service) peerUp(ev service.PeerUp) {
-	p := s.enter(ev.Peer)
-	if p == nil {
-		return
+	if s.table.WentUp(s.now.Mono, ev.Peer, ev.Address, ev.Dialed) == nil {
+		return // full of connected peers
 	}
-	p.up, p.dialed, p.sinceNs = true, ev.Dialed, s.now.Mono
-	p.fails, p.dialNs, p.ping, p.pong = 0, 0, 0, 0
-	if ev.Address != "" {
-		p.address = ev.Address
+	s.calls = slices.DeleteFunc(s.calls, func(c call) bool { return c.peer == ev.Peer })
+	s.chart.Enter(ev.Peer)
+	at, known := s.find(ev.Peer)
+	if !known {
+		s.met = slices.Insert(s.met, at, &peer{id: ev.Peer})
 	}
-	s.ping(p)
+	s.ping(s.met[at])
+	s.tell(overlay.Up{Peer: ev.Peer, Dialed: ev.Dialed})
 }
 
 func (s *Service) peerDown(id codec.PeerID) {
+	s.table.WentDown(s.now.Mono, id, false) // unless this node hung up
 	at, known := s.find(id)
-	if !known || !s.peers[at].up {
+	if !known {
 		return
 	}
-	p := s.peers[at]
-	p.up, p.upNs, p.sinceNs = false, p.upNs+s.now.Mono-p.sinceNs, s.now.Mono
-	p.downs++
+	p := s.met[at]
 	if p.ping != 0 {
 		s.chart.Lost(p.id)
 	}
-	p.ping, p.pong = 0, 0
+	p.ping, p.pong, p.asked = 0, 0, false
+	s.tell(overlay.Down{Peer: id})
+}
+
+// forget lets go of peers that the table has forgotten.
+func (s *Service) forget() {
+	s.met = slices.DeleteFunc(s.met, func(p *peer) bool { return s.table.Find(p.id) == nil })
 }

@@ -8,7 +8,7 @@
 //	events                              effects
 //	Started, with what was saved        Save for the next start
 //	Joined, Left a space                Watch a prefix of a space
-//	PeerUp, PeerDown                    Dial, HangUp
+//	PeerUp, PeerDown, PeerFault         Dial, HangUp
 //	Message from a peer                 Send to a peer
 //	Changed records that it watches     Put records
 //	Asked by the host                   Answer to the host
@@ -72,6 +72,9 @@ type PeerUp struct {
 
 // PeerDown says that the connection to a peer has ended.
 type PeerDown struct{ Peer codec.PeerID }
+
+// PeerFault says that a peer has broken a rule of the protocol.
+type PeerFault struct{ Peer codec.PeerID }
 
 // Message is what the same service of a connected peer has sent. A Datagram may
 // have been lost, repeated or overtaken; others come once and in order. The body
@@ -152,16 +155,17 @@ type Answer struct {
 	Err  string
 }
 
-func (Started) event()  {}
-func (Joined) event()   {}
-func (Left) event()     {}
-func (Refused) event()  {}
-func (PeerUp) event()   {}
-func (PeerDown) event() {}
-func (Message) event()  {}
-func (Changed) event()  {}
-func (Asked) event()    {}
-func (Wake) event()     {}
+func (Started) event()   {}
+func (Joined) event()    {}
+func (Left) event()      {}
+func (Refused) event()   {}
+func (PeerUp) event()    {}
+func (PeerDown) event()  {}
+func (PeerFault) event() {}
+func (Message) event()   {}
+func (Changed) event()   {}
+func (Asked) event()     {}
+func (Wake) event()      {}
 
 func (Send) effect()   {}
 func (Put) effect()    {}

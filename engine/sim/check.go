@@ -11,6 +11,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/rtt"
 )
 
 // ScenarioBytesMax bounds a scenario's text.
@@ -40,7 +41,7 @@ func ParseScenario(text string) (*Scenario, error) {
 // durationFields are the fields of type Duration. TOML would read a bare number
 // there as nanoseconds, which nobody means.
 var durationFields = []string{"duration", "interval", "idle", "timeout", "delay", "mean", "jitter", "reorder_delay",
-	"at", "until", "every", "shift", "sample", "within"}
+	"at", "until", "every", "shift", "sample", "within", "round", "publish", "dial"}
 
 // bareDuration names the first duration that is a number, "" for none.
 func bareDuration(text string) string {
@@ -58,7 +59,7 @@ func bareIn(at string, table map[string]any) string {
 			return at + name
 		}
 	}
-	for _, name := range []string{"node", "links", "measure", "expect", "workload", "fault"} {
+	for _, name := range []string{"node", "rtt", "links", "measure", "expect", "workload", "fault"} {
 		switch v := table[name].(type) {
 		case map[string]any:
 			if found := bareIn(at+name+".", v); found != "" {
@@ -142,6 +143,8 @@ func (s *Scenario) defaults() {
 	setText(&s.Stop, "converged")
 	setText(&s.Topology.Kind, "random")
 	set(&s.Topology.Degree, 8)
+	setText(&s.RTT.Policy, rtt.Policies()[0])
+	set(&s.RTT.Degree, rtt.Degree)
 	setText(&s.Links.Latency, "constant")
 	setText(&s.Space.History, "current")
 	setText(&s.Space.Write, "open")
@@ -246,6 +249,8 @@ func (r *RTTSpec) check() *ScenarioError {
 		within("rtt.round", r.Round, 0, longest), within("rtt.publish", r.Publish, 0, longest),
 		within("rtt.best", r.Best, 0, 256), within("rtt.random", r.Random, 0, 256),
 		within("rtt.probes", r.Probes, 0, 256), within("rtt.inbound", r.Inbound, 0, 4096),
+		oneOf("rtt.policy", r.Policy, rtt.Policies()...),
+		within("rtt.degree", r.Degree, 2, rtt.DegreeMax), within("rtt.dial", r.Dial, 0, longest),
 	)
 }
 

@@ -117,7 +117,7 @@ func Compile(s *Scenario, files map[string][]byte) (*Plan, error) {
 		return nil, err
 	}
 	p.Uplink, p.Downlink = bandwidth(s.Links.Uplink, s.Links.Queue), bandwidth(s.Links.Downlink, s.Links.Queue)
-	p.Managed = slices.Contains(s.Node.Services, rtt.Name) && !s.RTT.Fixed
+	p.Managed = slices.Contains(s.Node.Services, rtt.Name) && s.RTT.Policy != rtt.StaticPolicy
 	p.nodes(s)
 	p.genesis(s)
 	p.topology(s)
@@ -224,7 +224,8 @@ func (p *Plan) nodes(s *Scenario) {
 		c.Services = s.Node.Services
 		c.RTT = rtt.Config{
 			RoundNs: int64(s.RTT.Round), PublishNs: int64(s.RTT.Publish), Best: s.RTT.Best, Random: s.RTT.Random,
-			Probes: s.RTT.Probes, Inbound: s.RTT.Inbound, Fixed: s.RTT.Fixed,
+			Probes: s.RTT.Probes, Inbound: s.RTT.Inbound,
+			Policy: s.RTT.Policy, Degree: s.RTT.Degree, DialNs: int64(s.RTT.Dial),
 		}
 	}
 }

@@ -48,8 +48,10 @@ type RTTSpec struct {
 	Best    int      `toml:"best"`
 	Random  int      `toml:"random"`
 	Probes  int      `toml:"probes"`
+	Policy  string   `toml:"policy"` // of connections; "nearest"
+	Degree  int      `toml:"degree"`
 	Inbound int      `toml:"inbound"`
-	Fixed   bool     `toml:"fixed"`
+	Dial    Duration `toml:"dial"`
 }
 
 // Topology says who is linked to whom.

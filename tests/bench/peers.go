@@ -22,6 +22,8 @@ var peerMeasurements = []measurement{
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
 	{"overlay_rtt_ratio", overlayRatio},
+	{"mesh_sessions", meshSessions},
+	{"recovery_rounds", recoveryRounds},
 }
 
 // dataDir holds the data sets that some figures need.

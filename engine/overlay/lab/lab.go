@@ -90,8 +90,9 @@ func New(cfg Config) *Lab {
 			nd.id[k] = byte(l.rng.Uint32())
 		}
 		own := rand.New(rand.NewPCG(cfg.Seed, uint64(i)))
-		nd.chart, nd.policy = l.board.Chart(nd.id, own), overlay.NewNearest(own)
+		nd.chart = l.board.Chart(nd.id, own)
 		nd.chart.Credulous = cfg.Trust == Credulous
+		nd.policy = overlay.NewNearest(overlay.NewTable(nd.id), nd.chart, 1, own)
 		l.nodes = append(l.nodes, nd)
 		l.byPeer[nd.id] = i
 	}
@@ -138,7 +139,7 @@ func (l *Lab) choose() {
 				}
 				nd := l.nodes[i]
 				nd.chart.Update()
-				keep, probe := nd.policy.Round(nd.chart, func(codec.PeerID) bool { return true })
+				keep, probe := nd.policy.Round(func(codec.PeerID) float64 { return 1 })
 				nd.keep, nd.probe = l.numbers(keep), l.numbers(probe)
 			}
 		})

@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+)
+
+const meshPolicy = `
+nodes = 60
+seed = 4
+duration = "200s"
+stop = "never"
+[node]
+services = ["rtt"]
+[rtt]
+policy = "mesh"
+publish = "1h"
+[topology]
+kind = "ring"
+[links]
+latency = "geographic"
+loss = 0.01
+[[workload]]
+count = 1
+[[fault]]
+kind = "crash"
+at = "60s"
+count = 30
+`
+
+// degrees counts the connections of every node that is there, by what it reports.
+func degrees(t *testing.T, w *World) (list []int) {
+	for i, n := range w.nodes {
+		if n.node == nil {
+			continue
+		}
+		up := 0
+		for _, p := range rttReport(t, w, uint32(i)).Peers {
+			if p.Up {
+				up++
+			}
+		}
+		list = append(list, up)
+	}
+	return list
+}
+
+// Real nodes that begin as a ring make a mesh: everybody's degree is within bounds,
+// and everybody has everything; when half of them crash, so it is again two heartbeats
+// later.
+func TestNodesKeepAMesh(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	w, err := NewWorld(plan(t, meshPolicy), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := func(seconds int64) {
+		t.Helper()
+		w.Run(seconds*1e9, 0)
+		list := degrees(t, w)
+		if slices.Min(list) < 5 || slices.Max(list) > 12 {
+			t.Errorf("degrees after %d s: %v", seconds, list)
+		}
+		for !w.Equal() && w.now < (seconds+10)*1e9 {
+			w.Run(w.now+1e8, 0)
+		}
+		if !w.Equal() || len(w.parts()) != 1 {
+			t.Errorf("no converged set of one network after %d s", seconds)
+		}
+		t.Logf("after %d s, equal after %d ms: %v", seconds, w.now/1e6, list)
+	}
+	within(40)
+	within(80)
+	if len(degrees(t, w)) != 30 {
+		t.Error("half of the nodes have not crashed")
+	}
+}
