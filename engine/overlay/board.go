@@ -9,8 +9,9 @@ import (
 
 // Bounds on what others can make a board hold.
 const (
-	PeersMax  = 16384 // peers on a board
-	ClaimsMax = 512   // claims of one peer: what it measured last would fit many times
+	PeersMax   = 16384               // peers on a board
+	ClaimedMax = PeersMax - TableMax // peers there by what others say: they can't fill it
+	ClaimsMax  = 512                 // claims of one peer: what it measured last would fit many times
 )
 
 // A Board is what everybody has published: the round trips that peers claim, and
@@ -44,12 +45,15 @@ func NewBoard() *Board { return &Board{index: map[codec.PeerID]int32{}} }
 func (b *Board) Len() int { return len(b.peers) }
 
 // Number enters a peer if need be, and returns its number, from 0; ok is false
-// when the board is full. Numbers spare hosts of many charts to look keys up.
-func (b *Board) Number(id codec.PeerID) (number int32, ok bool) {
+// when the board is full.
+func (b *Board) Number(id codec.PeerID) (number int32, ok bool) { return b.number(id, PeersMax) }
+
+// number is Number where the board has room up to a number of peers.
+func (b *Board) number(id codec.PeerID, room int) (number int32, ok bool) {
 	if n, known := b.index[id]; known {
 		return n, true
 	}
-	if len(b.peers) >= PeersMax {
+	if len(b.peers) >= room {
 		return 0, false
 	}
 	n := int32(len(b.peers))
@@ -61,14 +65,15 @@ func (b *Board) Number(id codec.PeerID) (number int32, ok bool) {
 // Claim takes in what an author says of its round trip to a peer, in ns; 0 takes
 // the claim back.
 func (b *Board) Claim(author, peer codec.PeerID, rttNs int64) {
-	from, ok := b.Number(author)
-	to, also := b.Number(peer)
+	from, ok := b.number(author, ClaimedMax)
+	to, also := b.number(peer, ClaimedMax)
 	if ok && also {
 		b.ClaimByNumber(from, to, rttNs)
 	}
 }
 
-// ClaimByNumber is [Board.Claim] of peers whose numbers are known.
+// ClaimByNumber is [Board.Claim] of peers whose numbers are known: looking keys up
+// is most of what a claim costs.
 func (b *Board) ClaimByNumber(from, to int32, rttNs int64) {
 	if from == to {
 		return
@@ -100,7 +105,7 @@ func find(list []claim, peer int32) (at int, known bool) {
 
 // Placed takes in where a peer says it is. An invalid coordinate is ignored.
 func (b *Board) Placed(id codec.PeerID, at Coordinate) {
-	if n, ok := b.Number(id); ok && at.Valid() {
+	if n, ok := b.number(id, ClaimedMax); ok && at.Valid() {
 		b.peers[n].place, b.peers[n].placed = at, true
 	}
 }

@@ -207,6 +207,20 @@ func TestChartUnderNoise(t *testing.T) {
 	}
 }
 
+// What others say can't keep a node from measuring whom it is connected to.
+func TestClaimsLeaveRoom(t *testing.T) {
+	c := NewChart(id(0), newRand(1))
+	for n := range PeersMax {
+		c.Claim(id(1), codec.PeerID{2, byte(n >> 8), byte(n)}, 0)
+	}
+	if c.Len() != ClaimedMax-1 {
+		t.Fatalf("%d peers on the chart, named by one", c.Len())
+	}
+	if c.Measure(id(3), 5e6); c.Estimate(id(3)).RTT() != 5e6 {
+		t.Error("no room for a peer of the node's own")
+	}
+}
+
 func TestNearest(t *testing.T) {
 	c, r := NewChart(id(0), newRand(1)), newRand(2)
 	for n := 1; n <= 30; n++ {

@@ -60,7 +60,7 @@ func (s *Service) measure(p *peer, kind byte, body []byte) {
 		p.ping = 0
 		s.do(service.Send{Peer: p.id, Body: datagram(kindDone, n[1]), Datagram: true})
 		s.sample(p.id, s.now.Mono-p.pingedNs)
-		if s.chart.Estimate(p.id).Samples() < firstPings {
+		if n := s.chart.Estimate(p.id).Samples(); n > 0 && n < firstPings { // 0 where the chart is full
 			s.ping(p)
 		}
 	case kindDone:
