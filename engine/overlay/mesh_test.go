@@ -210,3 +210,18 @@ func TestGuests(t *testing.T) {
 		t.Errorf("%d guests are taken in where there is nobody else", len(m.mates))
 	}
 }
+
+func TestWhatIsNoMessageCountsAsAFault(t *testing.T) {
+	h, m := meshHost(t, 0)
+	h.up(id(1), true)
+	long := []Introduction{{Peer: id(2), Address: string(make([]byte, AddressMax+1))}}
+	for k, body := range [][]byte{
+		nil, {0}, {3}, {meshGraft, meshGraft}, {meshPrune}, {meshPrune, 0x80}, {meshPrune, 0x82, 0x20, 0x80},
+		append((&prune{}).encode(), 0), (&prune{Others: make([]Introduction, IntroductionsMax+1)}).encode(), (&prune{Others: long}).encode(),
+	} {
+		h.tell(Told{id(1), body})
+		if got := h.table.Find(id(1)).Faults; got != uint64(k+1) || !m.has(id(1)) || h.table.Len() != 1 {
+			t.Errorf("%x: %d faults, a mate: %v, %d peers", body[:min(len(body), 8)], got, m.has(id(1)), h.table.Len())
+		}
+	}
+}
