@@ -8,6 +8,7 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/presence"
+	"github.com/intersubjective/rapprochement/engine/rtt"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
 
@@ -226,6 +227,10 @@ func TestServiceNamesAndQuestions(t *testing.T) {
 	if _, err := Open(Config{Key: [32]byte{1}, Services: []string{"oracle"}}, newStore(), Options{}); !errors.Is(err, errConfig) {
 		t.Errorf("opened with an unknown service: %v", err)
 	}
+	unknown := Config{Key: [32]byte{1}, Services: []string{rtt.Name}, RTT: rtt.Config{Policy: "fixed"}}
+	if _, err := Open(unknown, newStore(), Options{}); !errors.Is(err, errConfig) {
+		t.Errorf("opened with an unknown policy: %v", err)
+	}
 	n := openNode(t, 1, Config{Services: []string{presence.Name}}, newStore())
 	refuse(t, n, &codec.Ask{Service: "oracle"})
 	refuse(t, n, &codec.Ask{Service: presence.Name, Body: make([]byte, service.BodyMax+1)})
@@ -260,6 +265,9 @@ func TestHostileServiceMessages(t *testing.T) {
 	}
 	if got := told[service.Message](p); len(got) != 1 || len(got[0].Body) != 0 {
 		t.Errorf("delivered %v", got)
+	}
+	if got := told[service.PeerFault](p); len(got) != 3 || got[0].Peer != b.Peer() {
+		t.Errorf("services hear of the faults %v", got)
 	}
 }
 

@@ -4,8 +4,8 @@
 // An [Estimate] smooths the round trips to one peer. A [Chart] holds what a node
 // knows of the network: its own estimates, the round trips that others claim,
 // and coordinates, from which it predicts the round trip to peers that it has
-// never spoken to. [Nearest] chooses with it: whom to stay connected to, whom to
-// measure next.
+// never spoken to. A [Table] remembers peers. A [Policy] chooses with them: whom to
+// stay connected to, whom to measure next.
 //
 // Only own measurements count as truth. What others say only chooses whom to
 // measure, and counts for less the worse it fits what was measured: a liar can

@@ -196,7 +196,7 @@ func (m *Mesh) grow(now int64) {
 	}
 	missing := (m.Degree - have + 1) / 2
 	guest := func(p *Peer) bool {
-		return p.Up && p.WaitNs <= now && now-p.SinceNs > m.periodNs && !m.has(p.ID) && !slices.Contains(m.leaving, p.ID)
+		return p.Up && m.waited(now, p) && now-p.SinceNs > m.periodNs && !m.has(p.ID) && !slices.Contains(m.leaving, p.ID)
 	}
 	for _, p := range m.table.Draw(m.rng, missing, guest) {
 		m.graft(p.ID, p.Dialed)
@@ -206,12 +206,16 @@ func (m *Mesh) grow(now int64) {
 }
 
 func (m *Mesh) dial(now int64, count int) {
-	free := func(p *Peer) bool { return p.WaitNs <= now && p.dialable(now, m.dialing) }
+	free := func(p *Peer) bool { return m.waited(now, p) && p.dialable(now, m.dialing) }
 	for _, p := range m.table.Draw(m.rng, count, free) {
 		m.dialing = append(m.dialing, p.ID)
 		m.out = append(m.out, Dial{p.ID})
 	}
 }
+
+// waited reports whether a peer can be asked again. It is asked a period later than it
+// has to be: a PRUNE takes its time, and both sides count from when they saw it.
+func (m *Mesh) waited(now int64, p *Peer) bool { return p.WaitNs == 0 || p.WaitNs+m.periodNs <= now }
 
 // told handles a message. What is no message counts as a fault and does nothing else.
 func (m *Mesh) told(now int64, p *Peer, body []byte) {
@@ -251,7 +255,7 @@ const waitMax = 3600
 // pruned goes when a mate has turned the node away, and remembers whom it named.
 func (m *Mesh) pruned(now int64, p *Peer, msg *prune) {
 	m.drop(p.ID)
-	p.WaitNs = now + int64(min(msg.WaitS, waitMax))*1e9 + m.periodNs
+	p.WaitNs = now + int64(min(msg.WaitS, waitMax))*1e9
 	for _, in := range msg.Others {
 		m.table.Introduce(now, in, p.ID)
 	}

@@ -163,8 +163,23 @@ func TestPruneIsObeyed(t *testing.T) {
 	}
 	h.up(id(3), true)
 	h.tell(Told{id(3), (&prune{WaitS: 1 << 62}).encode()})
-	if wait := h.table.Find(id(3)).WaitNs - h.now; wait > 3700e9 || wait < 3600e9 {
+	if wait := h.table.Find(id(3)).WaitNs - h.now; wait != 3600e9 {
 		t.Errorf("stays away for %d s", wait/1e9)
+	}
+}
+
+// Whoever has turned a peer away and needs it later comes late enough not to break the
+// rules itself, though the other one counts from later.
+func TestWhoPrunesWaitsToo(t *testing.T) {
+	h, m := meshHost(t, 0)
+	h.joins(1)
+	m.prune(h.now, h.table.Find(id(1)), false)
+	h.down(id(1))
+	for len(h.dialing) == 0 {
+		h.wake()
+	}
+	if h.now < 60e9+period || h.now > 60e9+3*period {
+		t.Errorf("dials after %d s", h.now/1e9)
 	}
 }
 
@@ -208,5 +223,20 @@ func TestGuests(t *testing.T) {
 	h.now += period
 	if h.wake(); len(m.mates) != 3 || m.outbound() != 0 {
 		t.Errorf("%d guests are taken in where there is nobody else", len(m.mates))
+	}
+}
+
+func TestWhatIsNoMessageCountsAsAFault(t *testing.T) {
+	h, m := meshHost(t, 0)
+	h.up(id(1), true)
+	long := []Introduction{{Peer: id(2), Address: string(make([]byte, AddressMax+1))}}
+	for k, body := range [][]byte{
+		nil, {0}, {3}, {meshGraft, meshGraft}, {meshPrune}, {meshPrune, 0x80}, {meshPrune, 0x82, 0x20, 0x80},
+		append((&prune{}).encode(), 0), (&prune{Others: make([]Introduction, IntroductionsMax+1)}).encode(), (&prune{Others: long}).encode(),
+	} {
+		h.tell(Told{id(1), body})
+		if got := h.table.Find(id(1)).Faults; got != uint64(k+1) || !m.has(id(1)) || h.table.Len() != 1 {
+			t.Errorf("%x: %d faults, a mate: %v, %d peers", body[:min(len(body), 8)], got, m.has(id(1)), h.table.Len())
+		}
 	}
 }

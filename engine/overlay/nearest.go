@@ -31,9 +31,7 @@ type Nearest struct {
 // NewNearest returns the policy of a table and a chart, which its host updates. It
 // chooses anew every period, ns; the first time after one, as it knows nothing yet.
 func NewNearest(table *Table, chart *Chart, periodNs int64, rng *rand.Rand) *Nearest {
-	n := &Nearest{Best: 6, Random: 2, Probes: 3, table: table, chart: chart, rounds: newRounds(periodNs, rng)}
-	n.at += periodNs
-	return n
+	return &Nearest{Best: 6, Random: 2, Probes: 3, table: table, chart: chart, rounds: rounds{periodNs, rng, periodNs}}
 }
 
 // hurry is into what part of a period a round can be brought forward by the loss of

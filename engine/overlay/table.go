@@ -77,14 +77,17 @@ func (t *Table) Find(id codec.PeerID) *Peer {
 	return nil
 }
 
-// Enter finds a peer or makes room for it; nil for the node itself, and when all
-// peers of a full table are connected.
-func (t *Table) Enter(now int64, id codec.PeerID) *Peer {
+// Enter finds a peer or makes room for one that was heard of; nil for the node itself,
+// and when the table is full of peers that were reached: words push none of them out.
+func (t *Table) Enter(now int64, id codec.PeerID) *Peer { return t.enter(now, id, (*Peer).Reached) }
+
+// enter makes room by forgetting a peer for which keep does not hold.
+func (t *Table) enter(now int64, id codec.PeerID, keep func(*Peer) bool) *Peer {
 	at, known := t.at(id)
 	if known {
 		return t.peers[at]
 	}
-	if id == t.Self || len(t.peers) >= TableMax && !t.forgetOne() {
+	if id == t.Self || len(t.peers) >= TableMax && !t.forgetOne(keep) {
 		return nil
 	}
 	at, _ = t.at(id)
@@ -93,8 +96,8 @@ func (t *Table) Enter(now int64, id codec.PeerID) *Peer {
 	return p
 }
 
-// forgetOne makes room, if not everybody is connected.
-func (t *Table) forgetOne() bool {
+// forgetOne makes room, if there is anybody who is not to be kept.
+func (t *Table) forgetOne(keep func(*Peer) bool) bool {
 	worse := func(a, b *Peer) bool {
 		if a.Reached() != b.Reached() {
 			return !a.Reached()
@@ -103,7 +106,7 @@ func (t *Table) forgetOne() bool {
 	}
 	worst := -1
 	for i, p := range t.peers {
-		if !p.Up && (worst < 0 || worse(p, t.peers[worst])) {
+		if !keep(p) && (worst < 0 || worse(p, t.peers[worst])) {
 			worst = i
 		}
 	}
@@ -113,9 +116,10 @@ func (t *Table) forgetOne() bool {
 	return worst >= 0
 }
 
-// WentUp notes that a peer is connected. It returns nil where there is no room.
+// WentUp notes that a peer is connected. It returns nil where all peers of a full
+// table are.
 func (t *Table) WentUp(now int64, id codec.PeerID, address string, dialed bool) *Peer {
-	p := t.Enter(now, id)
+	p := t.enter(now, id, func(p *Peer) bool { return p.Up })
 	if p == nil {
 		return nil
 	}

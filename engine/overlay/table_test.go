@@ -33,8 +33,8 @@ func TestOneIntroducerDoesNotFillATable(t *testing.T) {
 	}
 }
 
-// A full table forgets those it has never reached first, the oldest of them, and
-// nobody who is connected.
+// A full table forgets those it has never reached first, the oldest of them; for a name
+// only those, for a connection also others, but nobody who is connected.
 func TestTheNeverReachedGiveWay(t *testing.T) {
 	table := NewTable(id(0))
 	table.WentUp(1, id(1), "", true) // up
@@ -52,11 +52,13 @@ func TestTheNeverReachedGiveWay(t *testing.T) {
 			table.WentUp(2e6, p.ID, "", false)
 		}
 	}
-	if table.Enter(3e6, id(8)) == nil || table.Find(id(2)) != nil {
-		t.Error("one that is not connected is not forgotten")
+	if table.Enter(3e6, id(8)) != nil || table.Introduce(3e6, Introduction{Peer: id(8)}, id(1)) != nil {
+		t.Error("a name has pushed out somebody who was reached")
 	}
-	table.WentUp(4e6, id(8), "", false)
-	if table.Enter(5e6, id(9)) != nil || table.WentUp(5e6, id(9), "", false) != nil {
+	if table.WentUp(3e6, id(8), "", false) == nil || table.Find(id(2)) != nil {
+		t.Error("one that is not connected does not give way to one that is")
+	}
+	if table.WentUp(5e6, id(9), "", false) != nil || table.Len() != TableMax {
 		t.Error("somebody connected was forgotten")
 	}
 }

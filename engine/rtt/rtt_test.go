@@ -112,6 +112,9 @@ func TestPeersAreSaved(t *testing.T) {
 	s := started(t, Config{RoundNs: 1e9})
 	s.Handle(codec.Now{}, service.PeerUp{Peer: codec.PeerID{10}, Address: "there"})
 	s.chart.Measure(codec.PeerID{10}, 7e6)
+	s.met[0].asked = true
+	s.Handle(codec.Now{}, service.Message{Peer: codec.PeerID{10}, Body: tell([]overlay.Introduction{{Peer: codec.PeerID{11}, Address: "beyond"}})})
+	s.Handle(codec.Now{}, service.PeerFault{Peer: codec.PeerID{10}})
 	var saved []byte
 	for range 2 * saveEvery {
 		for _, ef := range s.Handle(codec.Now{Mono: s.nextAt}, service.Wake{}) {
@@ -122,8 +125,8 @@ func TestPeersAreSaved(t *testing.T) {
 	}
 	next := opened(t, Config{})
 	next.Handle(codec.Now{}, service.Started{Self: codec.PeerID{1}, Seed: [32]byte{9}, Saved: saved})
-	p := next.table.Find(codec.PeerID{10})
-	if next.table.Len() != 1 || p.Address != "there" || p.UpNs == 0 || next.chart.Estimate(codec.PeerID{10}).RTT() != 7e6 {
+	p, named := next.table.Find(codec.PeerID{10}), next.table.Find(codec.PeerID{11})
+	if next.table.Len() != 2 || p.Address != "there" || p.UpNs == 0 || p.Faults != 1 || named.By != p.ID || next.chart.Estimate(codec.PeerID{10}).RTT() != 7e6 {
 		t.Errorf("%+v", p)
 	}
 	opened(t, Config{}).Handle(codec.Now{}, service.Started{Saved: []byte{0xff}}) // of another version
@@ -134,10 +137,12 @@ func FuzzMessages(f *testing.F) {
 	f.Add(uint64(1), datagram(kindPing, 5), false)
 	f.Add(uint64(2), datagram(kindPong, 5, 6), true)
 	f.Add(uint64(3), tell([]overlay.Introduction{{Peer: codec.PeerID{4}, Address: "x"}}), false)
+	f.Add(uint64(7), []byte{kindPolicy, 2, 0x82, 0x18, 60, 0x80}, false)
 	f.Add(uint64(4), []byte{0x83, 0x19, 0x01, 0x00, 0x00, 0x01}, true)
 	f.Fuzz(func(t *testing.T, seed uint64, body []byte, datagrams bool) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		s := started(t, Config{RoundNs: 1e9})
+		names := Policies()
+		s := started(t, Config{RoundNs: 1e9, Policy: names[seed%uint64(len(names))]})
 		peer := func() codec.PeerID { return codec.PeerID{10, byte(rng.IntN(4))} }
 		for i := range 60 {
 			now := codec.Now{Mono: int64(i) * 3e8}

@@ -38,6 +38,10 @@ func TestScenarioErrorsNameLineAndField(t *testing.T) {
 		{"nodes = 2\n[keep]\nnodes = [2]", 3, "keep.nodes", "outside"},
 		{"nodes = 2\n[keep]\nnodes = []", 3, "keep.nodes", "no node"},
 		{"nodes = 2\n[keep]\nfaults = [0]", 3, "keep.faults", "outside"},
+		{"nodes = 2\n[rtt]\npolicy = \"fixed\"", 3, "rtt.policy", "introductions"},
+		{"nodes = 2\n[rtt]\ndegree = 1", 3, "rtt.degree", "outside"},
+		{"nodes = 2\n[rtt]\nround = 5", 3, "rtt.round", "unit"},
+		{"nodes = 2\n[rtt]\ndial = 5", 3, "rtt.dial", "unit"},
 		{"nodes = 2\n[expect]\nwithin = 3", 3, "expect.within", "unit"},
 		{strings.Repeat("#", ScenarioBytesMax+1), 0, "", "allowed"},
 	} {

@@ -230,12 +230,12 @@ func recoveryRounds(rounds int) error {
 }
 
 func recoveries(name string, policy newPolicy, share float64, seeds int) {
-	const n, known, enough, longest = 1000, 64, 5, 20
+	const n, known, enough, longest = 1000, 128, 5, 20
 	var took []float64
 	connected, recovered := 0, 0
 	for seed := range seeds {
 		a := arena(n, known, uint64(seed), policy)
-		a.Run(10 * heartbeatNs)
+		a.Run(5 * heartbeatNs)
 		died := a.Now()
 		rng := rand.New(rand.NewPCG(uint64(seed), 0x646965))
 		for _, i := range rng.Perm(n)[:int(share*n)] {

@@ -95,12 +95,14 @@ func TestDialsTakeARoundTrip(t *testing.T) {
 }
 
 func TestCrossingDialsAreOne(t *testing.T) {
-	a, s := play(2, nil)
+	a, s := play(2, func(cfg *ArenaConfig) {
+		cfg.Delay = func(from, _ int) int64 { return 100 - 90*int64(from) } // the way back is short
+	})
 	s[0].does(0, 5, overlay.Dial{Peer: MemberID(1)})
 	s[1].does(1, 9, overlay.Dial{Peer: MemberID(0)})
 	a.Run(1000)
-	said(t, s[0], "25 up 1 true")
-	said(t, s[1], "15 up 0 false")
+	said(t, s[0], "115 up 1 true")
+	said(t, s[1], "105 up 0 false")
 }
 
 // Messages of a connection arrive once and in order, whatever was lost on the way, and
