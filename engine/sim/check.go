@@ -40,7 +40,7 @@ func ParseScenario(text string) (*Scenario, error) {
 // durationFields are the fields of type Duration. TOML would read a bare number
 // there as nanoseconds, which nobody means.
 var durationFields = []string{"duration", "interval", "idle", "timeout", "delay", "mean", "jitter", "reorder_delay",
-	"at", "until", "every", "shift", "sample", "within"}
+	"at", "until", "every", "shift", "online", "offline", "sample", "within"}
 
 // bareDuration names the first duration that is a number, "" for none.
 func bareDuration(text string) string {
@@ -135,10 +135,13 @@ func (s *Scenario) defaults() {
 			*v = d
 		}
 	}
-	set(&s.Nodes, 2)
-	if s.Duration == 0 {
-		s.Duration = Duration(5 * time.Minute)
+	setTime := func(v *Duration, d time.Duration) {
+		if *v == 0 {
+			*v = Duration(d)
+		}
 	}
+	set(&s.Nodes, 2)
+	setTime(&s.Duration, 5*time.Minute)
 	setText(&s.Stop, "converged")
 	setText(&s.Topology.Kind, "random")
 	set(&s.Topology.Degree, 8)
@@ -162,8 +165,11 @@ func (s *Scenario) defaults() {
 		if f.Share == 0 {
 			f.Share = 1
 		}
-		if f.Every == 0 {
-			f.Every = Duration(100 * time.Millisecond)
+		setTime(&f.Every, 100*time.Millisecond)
+		setTime(&f.Online, 5*time.Minute)
+		setTime(&f.Offline, 5*time.Minute)
+		if f.Shape == 0 {
+			f.Shape = 0.5
 		}
 	}
 }
@@ -311,13 +317,15 @@ func (w *Workload) check(at string, nodes int) *ScenarioError {
 
 func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	err := firstError(
-		oneOf(at+"kind", f.Kind, "partition", "crash", "pause", "clock", "link", "store", "leave",
+		oneOf(at+"kind", f.Kind, "partition", "crash", "churn", "pause", "clock", "link", "store", "leave",
 			"forge", "equivocate", "flood", "lie", "silence", "replay"),
 		within(at+"at", f.At, 0, longest), within(at+"until", f.Until, 0, longest),
 		within(at+"split", f.Split, 0, 1), within(at+"count", f.Count, 0, s.Nodes),
 		within(at+"drift", f.Drift, -0.5, 0.5), within(at+"commit", f.Commit, 0, actionsMax),
 		oneOf(at+"store", f.Store, "kept", "torn", "lost"), within(at+"share", f.Share, 0, 1),
 		within(at+"every", f.Every, Duration(time.Millisecond), longest), within(at+"bytes", f.Bytes, 16, codec.FrameMax/2),
+		within(at+"online", f.Online, Duration(time.Millisecond), longest/16), within(at+"offline", f.Offline, Duration(time.Millisecond), longest/16),
+		within(at+"shape", f.Shape, 0.3, 10),
 	)
 	if err != nil {
 		return err
@@ -331,6 +339,7 @@ func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 		return &ScenarioError{Field: at + "until", Detail: "earlier than the fault itself"}
 	}
 	switch f.Kind {
+	case "churn":
 	case "link":
 		if f.Links == nil {
 			return &ScenarioError{Field: at + "links", Detail: "a link fault needs the new parameters"}

@@ -48,6 +48,8 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 		if f.Until > 0 {
 			each(f.Until, Action{Kind: Restart})
 		}
+	case "churn":
+		return p.churn(f, index, victims)
 	default:
 		habit := f.habit()
 		each(f.At, Action{Kind: Corrupt, Habit: habit})
@@ -97,6 +99,11 @@ func (p *Plan) victims(f *Fault, index uint64, nodes int) []uint32 {
 	var list []uint32
 	for _, v := range f.Nodes {
 		list = append(list, uint32(v))
+	}
+	if f.Kind == "churn" && len(list) == 0 && f.Count == 0 {
+		for i := range nodes {
+			list = append(list, uint32(i))
+		}
 	}
 	if f.Kind == "partition" && len(list) == 0 {
 		for i := nodes - int(float64(float64(nodes)*f.Split)+0.5); i < nodes; i++ {

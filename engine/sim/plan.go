@@ -103,6 +103,7 @@ const (
 	drawValue
 	drawNoise
 	drawTorn
+	drawChurn
 )
 
 // Compile makes every choice of a scenario. files holds the matrix it names.

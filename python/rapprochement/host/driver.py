@@ -12,7 +12,6 @@ It does not follow these, and says so before it starts:
 
 - store faults (``kind = "store"``): a node's store lies in the library, out of reach
 - torn stores of nodes that are not durable: what survives is the engine's draw
-- more than 16 restarts of one node: the plan holds the seeds of so many
 - adversaries (``kind = "forge"`` and the like): what they say is the engine's draw
 
 Nodes that the plan restarts keep their records in files in a temporary directory, since a
@@ -595,7 +594,6 @@ def _set(m: Machine) -> tuple[int, bytes]:
 
 
 def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None:
-    restarts = [0] * len(nodes)
     for a in actions:
         if a.kind == Act.FAIL_STORE:
             raise UnsupportedError(
@@ -609,11 +607,6 @@ def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None
         durable = nodes[a.node]["config"].get("durable", False)
         if a.kind == Act.CRASH and a.store == Fate.TORN and not durable:
             raise UnsupportedError("this driver tears stores only of durable nodes")
-        restarts[a.node] += a.kind == Act.RESTART
-        if restarts[a.node] > len(nodes[a.node]["seeds"]):
-            raise UnsupportedError(
-                f"the plan has no seeds for so many restarts of node {a.node}"
-            )
 
 
 def _audit(node: Handle) -> int:
