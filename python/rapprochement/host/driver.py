@@ -404,8 +404,8 @@ class Driver(Closing):
         link.up = True
         link.epoch += 1
         number = link.number
-        self._step(a, wire.LinkUp(b.peer, number, dialed=True))
-        self._step(b, wire.LinkUp(a.peer, number))
+        self._step(a, wire.LinkUp(b.peer, number, True, f"node {b.index}"))
+        self._step(b, wire.LinkUp(a.peer, number, False, f"node {a.index}"))
 
     def _link_down(self, link: Link) -> None:
         """Tells whichever end is still there."""
