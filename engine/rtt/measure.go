@@ -88,6 +88,9 @@ func (s *Service) introduced(body []byte) {
 		return
 	}
 	for _, in := range list {
+		if _, known := s.find(in.Peer); !known && len(s.peers) >= PeersMax {
+			continue // words alone push nobody out of the table
+		}
 		if p := s.enter(in.Peer); p != nil && p.address == "" {
 			p.address = in.Address
 		}

@@ -169,8 +169,8 @@ func (s *Service) join(space codec.ID) {
 	s.do(service.Watch{Space: space, Prefix: PlaceKey})
 }
 
-// PeersMax bounds the peers that are remembered. The one heard of longest ago
-// that is not connected gives way.
+// PeersMax bounds the peers that are remembered. One that is not connected gives way:
+// of those that were never reached, if there are any, the one heard of longest ago.
 const PeersMax = 4096
 
 func (s *Service) find(id codec.PeerID) (at int, known bool) {
@@ -196,8 +196,14 @@ func (s *Service) enter(id codec.PeerID) *peer {
 
 func (s *Service) forgetOne() bool {
 	oldest := -1
+	older := func(p, q *peer) bool {
+		if reached := p.downs > 0; reached != (q.downs > 0) {
+			return !reached
+		}
+		return p.sinceNs < q.sinceNs
+	}
 	for i, p := range s.peers {
-		if !p.up && (oldest < 0 || p.sinceNs < s.peers[oldest].sinceNs) {
+		if !p.up && (oldest < 0 || older(p, s.peers[oldest])) {
 			oldest = i
 		}
 	}
