@@ -11,6 +11,8 @@ import (
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/rtt"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 )
 
 // ScenarioBytesMax bounds a scenario's text.
@@ -161,6 +163,7 @@ func (s *Scenario) defaults() {
 	for i := range s.Fault {
 		f := &s.Fault[i]
 		setText(&f.Store, "kept")
+		setText(&f.Region, "parallel")
 		set(&f.Bytes, 4096)
 		if f.Share == 0 {
 			f.Share = 1
@@ -318,14 +321,15 @@ func (w *Workload) check(at string, nodes int) *ScenarioError {
 func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	err := firstError(
 		oneOf(at+"kind", f.Kind, "partition", "crash", "churn", "pause", "clock", "link", "store", "leave",
-			"forge", "equivocate", "flood", "lie", "silence", "replay"),
+			"forge", "equivocate", "flood", "lie", "silence", "replay", "collude", "invent", "besiege", "sybil", "slander"),
 		within(at+"at", f.At, 0, longest), within(at+"until", f.Until, 0, longest),
 		within(at+"split", f.Split, 0, 1), within(at+"count", f.Count, 0, s.Nodes),
 		within(at+"drift", f.Drift, -0.5, 0.5), within(at+"commit", f.Commit, 0, actionsMax),
 		oneOf(at+"store", f.Store, "kept", "torn", "lost"), within(at+"share", f.Share, 0, 1),
 		within(at+"every", f.Every, Duration(time.Millisecond), longest), within(at+"bytes", f.Bytes, 16, codec.FrameMax/2),
 		within(at+"online", f.Online, Duration(time.Millisecond), longest/16), within(at+"offline", f.Offline, Duration(time.Millisecond), longest/16),
-		within(at+"shape", f.Shape, 0.3, 10),
+		within(at+"shape", f.Shape, 0.3, 10), within(at+"delay", f.Delay, 0, longest),
+		oneOf(at+"region", f.Region, "parallel", "path", "cycle"),
 	)
 	if err != nil {
 		return err
@@ -337,6 +341,9 @@ func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	}
 	if f.Until != 0 && f.Until < f.At {
 		return &ScenarioError{Field: at + "until", Detail: "earlier than the fault itself"}
+	}
+	if err := f.checkLiars(at, s); err != nil {
+		return err
 	}
 	switch f.Kind {
 	case "churn":
@@ -353,6 +360,20 @@ func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 		if len(f.Nodes) == 0 && f.Count == 0 {
 			return &ScenarioError{Field: at + "nodes", Detail: "needs nodes or count"}
 		}
+	}
+	return nil
+}
+
+// checkLiars wants for liars the service that they lie in, and whom they besiege.
+func (f *Fault) checkLiars(at string, s *Scenario) *ScenarioError {
+	_, lies := liar.Kinds[f.Kind]
+	switch {
+	case lies && !slices.Contains(s.Node.Services, rtt.Name):
+		return &ScenarioError{Field: at + "kind", Detail: fmt.Sprintf("%q lies in the service %q, which is not in node.services", f.Kind, rtt.Name)}
+	case f.Target != nil:
+		return within(at+"target", *f.Target, 0, s.Nodes-1)
+	case f.Kind == "besiege":
+		return &ScenarioError{Field: at + "target", Detail: "names the node that is besieged"}
 	}
 	return nil
 }

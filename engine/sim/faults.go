@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 )
 
 // fault schedules what goes wrong and when it is mended.
@@ -51,10 +52,10 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 	case "churn":
 		return p.churn(f, index, victims)
 	default:
-		habit := f.habit()
-		each(f.At, Action{Kind: Corrupt, Habit: habit})
+		habit, plot := f.habit(), p.plot(f, victims)
+		each(f.At, Action{Kind: Corrupt, Habit: habit, Plot: plot})
 		if f.Until > 0 {
-			each(f.Until, Action{Kind: Reform, Habit: habit})
+			each(f.Until, Action{Kind: Reform, Habit: habit, Plot: plot})
 		}
 	case "link":
 		model, params, err := f.Links.compile(files)
@@ -91,6 +92,22 @@ func (f *Fault) habit() adversary.Habit {
 	return adversary.Habit{
 		Kind: adversary.Kinds[f.Kind], Share: ppm(f.Share), Every: int64(f.Every), Bytes: f.Bytes,
 	}
+}
+
+// plot is what a fault of liars makes its nodes do together, nil for another fault.
+func (p *Plan) plot(f *Fault, members []uint32) *liar.Plot {
+	kind, lies := liar.Kinds[f.Kind]
+	if !lies {
+		return nil
+	}
+	plot := &liar.Plot{Kind: kind, DelayNs: int64(f.Delay), EveryNs: int64(f.Every), Region: liar.Regions[f.Region]}
+	for _, m := range members {
+		plot.Members = append(plot.Members, p.Nodes[m].Peer)
+	}
+	if f.Target != nil {
+		plot.Target = p.Nodes[*f.Target].Peer
+	}
+	return plot
 }
 
 var fates = map[string]StoreFate{"kept": StoreKept, "torn": StoreTorn, "lost": StoreLost}

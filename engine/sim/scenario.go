@@ -100,7 +100,8 @@ type Workload struct {
 // Fault is something that goes wrong.
 type Fault struct {
 	Kind string `toml:"kind"` // "partition", "crash", "churn", "pause", "clock", "link", "store", "leave",
-	// "forge", "equivocate", "flood", "lie", "silence", "replay"
+	// "forge", "equivocate", "flood", "lie", "silence", "replay",
+	// "collude", "invent", "besiege", "sybil", "slander"
 	At      Duration  `toml:"at"`
 	Until   Duration  `toml:"until"`   // healed, restarted, resumed; 0 for never
 	Split   float64   `toml:"split"`   // partition: this share of the nodes, the last ones, is cut off
@@ -116,8 +117,11 @@ type Fault struct {
 	Links   *LinkSpec `toml:"links"`   // link: new parameters of all links
 	Commit  int       `toml:"commit"`  // store: the n-th commit from then on fails
 	Share   float64   `toml:"share"`   // adversaries: of the records, messages, frames or links it could concern; 1
-	Every   Duration  `toml:"every"`   // flood: between two frames on each link; 100 ms
+	Every   Duration  `toml:"every"`   // flood, invent, besiege: between two frames or moves; 100 ms
 	Bytes   int       `toml:"bytes"`   // flood: the size of each; 4096
+	Delay   Duration  `toml:"delay"`   // collude: how long answers to pings are held back
+	Target  *int      `toml:"target"`  // besiege: the node
+	Region  string    `toml:"region"`  // sybil: "parallel" (default), "path", "cycle"
 }
 
 // Measure says what is kept beside the table of results.

@@ -281,6 +281,7 @@ var layers = [][]string{
 	},
 	{
 		"engine",
+		"engine/sim/liar",
 	},
 	{
 		"engine/sim",

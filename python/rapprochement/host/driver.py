@@ -602,7 +602,7 @@ def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None
         if a.kind == Act.CORRUPT:
             raise UnsupportedError(
                 "this driver has no adversaries: leave out the faults forge, equivocate, flood, "
-                "lie, silence and replay"
+                "lie, silence, replay, collude, slander, invent, besiege and sybil"
             )
         durable = nodes[a.node]["config"].get("durable", False)
         if a.kind == Act.CRASH and a.store == Fate.TORN and not durable:
