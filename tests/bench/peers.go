@@ -22,6 +22,7 @@ var peerMeasurements = []measurement{
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
 	{"overlay_rtt_ratio", overlayRatio},
+	{"attack", attacks},
 }
 
 // dataDir holds the data sets that some figures need.
