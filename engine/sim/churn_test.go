@@ -147,7 +147,7 @@ until = "100s"
 online = "20s"
 offline = "10s"
 `
-	for _, store := range []string{"kept", "torn", "lost"} {
+	for _, store := range []string{"kept", "lost"} {
 		w := run(t, fmt.Sprintf(text, store))
 		r := w.Result()
 		boots := uint64(0)
