@@ -187,7 +187,7 @@ count = 10
 	w.Run(60e9, 0)
 	s, err := w.Standing()
 	t.Logf("%+v", s)
-	if err != nil || s.Honest != 10 || s.Slots < 4*s.Honest || s.Alone > 0 {
+	if err != nil || s.Honest != 10 || s.Slots < 35 || s.Alone > 0 { // of the 60 chosen, random ones may be dead
 		t.Errorf("%+v, %v", s, err)
 	}
 	for !w.Equal() && !w.Over() { // they publish opinions all the time
