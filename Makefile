@@ -92,7 +92,7 @@ determinism: venv lib ## compare audit hashes: SEEDS seeds, cores, builds, store
 soak: SEEDS = 100
 soak: venv lib ## SEEDS random worlds and seeds of scenarios with faults: what has to hold of every run
 	go run ./tests/bench soak -seeds $(SEEDS)
-	$(BIN)/python -m rapprochement sweep partition churn clocks members narrow \
+	$(BIN)/python -m rapprochement sweep partition churn weibull clocks members narrow \
 		--seeds 1-$(SEEDS) --no-cache --csv out/soak.csv
 
 wheel: ## build a wheel for this platform into dist/

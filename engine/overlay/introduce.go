@@ -19,7 +19,7 @@ type Introduction struct {
 const (
 	IntroductionsMax = 16  // in a message
 	AddressMax       = 256 // bytes of an address
-	NamedMax         = 128 // peers that one introducer has named and nobody ever reached
+	NamedMax         = 32  // peers that one introducer has named and that were never reached: so many dials it can waste
 )
 
 // ErrMessage is wrapped by what is wrong with what others say.

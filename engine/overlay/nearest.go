@@ -135,7 +135,9 @@ func (n *Nearest) chooseBest(uptime func(codec.PeerID) float64) {
 }
 
 // chooseRandom keeps random peers as long as they can be used, and lets one go
-// in every round, so that all get their turn.
+// in every round, so that all get their turn. They are drawn from all who are known,
+// as of those who were measured too many would be liars: it is their claims that have
+// made them look near.
 func (n *Nearest) chooseRandom(usable func(codec.PeerID) bool) {
 	n.random = slices.DeleteFunc(n.random, func(id codec.PeerID) bool {
 		return !usable(id) || slices.Contains(n.best, id)

@@ -64,10 +64,8 @@ func (w *World) perform(a *Action) {
 		n.store.FailAt = n.store.Commits + max(a.Commit, 1)
 	case Leave:
 		w.depart(n)
-	case Corrupt:
-		w.corrupt(n, a)
-	case Reform:
-		w.reform(n, a)
+	case Corrupt, Reform:
+		w.misbehave(n, a)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
 	"github.com/intersubjective/rapprochement/engine/rtt"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 )
 
 // ScenarioBytesMax bounds a scenario's text.
@@ -41,7 +42,7 @@ func ParseScenario(text string) (*Scenario, error) {
 // durationFields are the fields of type Duration. TOML would read a bare number
 // there as nanoseconds, which nobody means.
 var durationFields = []string{"duration", "interval", "idle", "timeout", "delay", "mean", "jitter", "reorder_delay",
-	"at", "until", "every", "shift", "sample", "within", "round", "publish", "dial"}
+	"at", "until", "every", "shift", "online", "offline", "sample", "within", "round", "publish", "dial"}
 
 // bareDuration names the first duration that is a number, "" for none.
 func bareDuration(text string) string {
@@ -136,10 +137,13 @@ func (s *Scenario) defaults() {
 			*v = d
 		}
 	}
-	set(&s.Nodes, 2)
-	if s.Duration == 0 {
-		s.Duration = Duration(5 * time.Minute)
+	setTime := func(v *Duration, d time.Duration) {
+		if *v == 0 {
+			*v = Duration(d)
+		}
 	}
+	set(&s.Nodes, 2)
+	setTime(&s.Duration, 5*time.Minute)
 	setText(&s.Stop, "converged")
 	setText(&s.Topology.Kind, "random")
 	set(&s.Topology.Degree, 8)
@@ -161,12 +165,16 @@ func (s *Scenario) defaults() {
 	for i := range s.Fault {
 		f := &s.Fault[i]
 		setText(&f.Store, "kept")
+		setText(&f.Region, "parallel")
 		set(&f.Bytes, 4096)
 		if f.Share == 0 {
 			f.Share = 1
 		}
-		if f.Every == 0 {
-			f.Every = Duration(100 * time.Millisecond)
+		setTime(&f.Every, 100*time.Millisecond)
+		setTime(&f.Online, 5*time.Minute)
+		setTime(&f.Offline, 5*time.Minute)
+		if f.Shape == 0 {
+			f.Shape = 0.5
 		}
 	}
 }
@@ -316,13 +324,16 @@ func (w *Workload) check(at string, nodes int) *ScenarioError {
 
 func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	err := firstError(
-		oneOf(at+"kind", f.Kind, "partition", "crash", "pause", "clock", "link", "store", "leave",
-			"forge", "equivocate", "flood", "lie", "silence", "replay"),
+		oneOf(at+"kind", f.Kind, "partition", "crash", "churn", "pause", "clock", "link", "store", "leave",
+			"forge", "equivocate", "flood", "lie", "silence", "replay", "collude", "invent", "besiege", "sybil", "slander"),
 		within(at+"at", f.At, 0, longest), within(at+"until", f.Until, 0, longest),
 		within(at+"split", f.Split, 0, 1), within(at+"count", f.Count, 0, s.Nodes),
 		within(at+"drift", f.Drift, -0.5, 0.5), within(at+"commit", f.Commit, 0, actionsMax),
 		oneOf(at+"store", f.Store, "kept", "torn", "lost"), within(at+"share", f.Share, 0, 1),
 		within(at+"every", f.Every, Duration(time.Millisecond), longest), within(at+"bytes", f.Bytes, 16, codec.FrameMax/2),
+		within(at+"online", f.Online, Duration(time.Millisecond), longest/16), within(at+"offline", f.Offline, Duration(time.Millisecond), longest/16),
+		within(at+"shape", f.Shape, 0.3, 10), within(at+"delay", f.Delay, 0, longest),
+		oneOf(at+"region", f.Region, "parallel", "path", "cycle"),
 	)
 	if err != nil {
 		return err
@@ -335,7 +346,11 @@ func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 	if f.Until != 0 && f.Until < f.At {
 		return &ScenarioError{Field: at + "until", Detail: "earlier than the fault itself"}
 	}
+	if err := f.checkLiars(at, s); err != nil {
+		return err
+	}
 	switch f.Kind {
+	case "churn":
 	case "link":
 		if f.Links == nil {
 			return &ScenarioError{Field: at + "links", Detail: "a link fault needs the new parameters"}
@@ -349,6 +364,20 @@ func (f *Fault) check(at string, s *Scenario) *ScenarioError {
 		if len(f.Nodes) == 0 && f.Count == 0 {
 			return &ScenarioError{Field: at + "nodes", Detail: "needs nodes or count"}
 		}
+	}
+	return nil
+}
+
+// checkLiars wants for liars the service that they lie in, and whom they besiege.
+func (f *Fault) checkLiars(at string, s *Scenario) *ScenarioError {
+	_, lies := liar.Kinds[f.Kind]
+	switch {
+	case lies && !slices.Contains(s.Node.Services, rtt.Name):
+		return &ScenarioError{Field: at + "kind", Detail: fmt.Sprintf("%q lies in the service %q, which is not in node.services", f.Kind, rtt.Name)}
+	case f.Target != nil:
+		return within(at+"target", *f.Target, 0, s.Nodes-1)
+	case f.Kind == "besiege":
+		return &ScenarioError{Field: at + "target", Detail: "names the node that is besieged"}
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ type PlanData struct {
 }
 
 // NodeData is a node's configuration, as the C interface takes it, without the
-// boot that changes at every restart. Seeds holds the seeds of later boots.
+// boot that changes at every restart. Seeds holds the seeds of the boots after the
+// plan's restarts.
 type NodeData struct {
 	Config engine.Settings `cbor:"config"`
 	Seeds  [][]byte        `cbor:"seeds"`
@@ -101,9 +102,6 @@ type ActionData struct {
 	Commit  uint64
 }
 
-// bootsExported is how many restarts of one node another driver can follow.
-const bootsExported = 16
-
 // Export turns a plan into data.
 func (p *Plan) Export() (*PlanData, error) {
 	space := p.space()
@@ -114,15 +112,14 @@ func (p *Plan) Export() (*PlanData, error) {
 		Downlink: [2]int64{p.Downlink.BytesPerSecond, p.Downlink.QueueBytes},
 	}
 	for i := range p.Nodes {
-		n := NodeData{Config: p.Nodes[i].Settings()}
-		for boot := uint64(1); boot <= bootsExported; boot++ {
-			seed := p.bootSeed(uint32(i), boot)
-			n.Seeds = append(n.Seeds, seed[:])
-		}
-		d.Nodes = append(d.Nodes, n)
+		d.Nodes = append(d.Nodes, NodeData{Config: p.Nodes[i].Settings(), Seeds: [][]byte{}})
 	}
 	for i := range p.Actions {
 		a := &p.Actions[i]
+		if n := &d.Nodes[a.Node]; a.Kind == Restart {
+			seed := p.bootSeed(a.Node, uint64(len(n.Seeds)+1))
+			n.Seeds = append(n.Seeds, seed[:])
+		}
 		data := ActionData{
 			At: a.At, Kind: uint8(a.Kind), Node: a.Node, Nodes: a.Nodes, OneWay: a.OneWay,
 			Store: uint8(a.Store), Shift: a.Shift, Drift: a.Drift, Commit: a.Commit,

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 )
 
 // fault schedules what goes wrong and when it is mended.
@@ -48,11 +49,13 @@ func (p *Plan) fault(f *Fault, index uint64, nodes int, files map[string][]byte)
 		if f.Until > 0 {
 			each(f.Until, Action{Kind: Restart})
 		}
+	case "churn":
+		return p.churn(f, index, victims)
 	default:
-		habit := f.habit()
-		each(f.At, Action{Kind: Corrupt, Habit: habit})
+		habit, plot := f.habit(), p.plot(f, victims)
+		each(f.At, Action{Kind: Corrupt, Habit: habit, Plot: plot})
 		if f.Until > 0 {
-			each(f.Until, Action{Kind: Reform, Habit: habit})
+			each(f.Until, Action{Kind: Reform, Habit: habit, Plot: plot})
 		}
 	case "link":
 		model, params, err := f.Links.compile(files)
@@ -91,12 +94,33 @@ func (f *Fault) habit() adversary.Habit {
 	}
 }
 
+// plot is what a fault of liars makes its nodes do together, nil for another fault.
+func (p *Plan) plot(f *Fault, members []uint32) *liar.Plot {
+	kind, lies := liar.Kinds[f.Kind]
+	if !lies {
+		return nil
+	}
+	plot := &liar.Plot{Kind: kind, DelayNs: int64(f.Delay), EveryNs: int64(f.Every), Region: liar.Regions[f.Region]}
+	for _, m := range members {
+		plot.Members = append(plot.Members, p.Nodes[m].Peer)
+	}
+	if f.Target != nil {
+		plot.Target = p.Nodes[*f.Target].Peer
+	}
+	return plot
+}
+
 var fates = map[string]StoreFate{"kept": StoreKept, "torn": StoreTorn, "lost": StoreLost}
 
 func (p *Plan) victims(f *Fault, index uint64, nodes int) []uint32 {
 	var list []uint32
 	for _, v := range f.Nodes {
 		list = append(list, uint32(v))
+	}
+	if f.Kind == "churn" && len(list) == 0 && f.Count == 0 {
+		for i := range nodes {
+			list = append(list, uint32(i))
+		}
 	}
 	if f.Kind == "partition" && len(list) == 0 {
 		for i := nodes - int(float64(float64(nodes)*f.Split)+0.5); i < nodes; i++ {

@@ -3,14 +3,52 @@ package sim
 import (
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 )
 
 // honest reports whether a node is what it seems.
-func (n *simNode) honest() bool { return n.adversary == nil }
+func (n *simNode) honest() bool { return n.adversary == nil && !n.lies() }
+
+func (n *simNode) lies() bool { return n.liar != nil && !n.liar.Honest() }
+
+// newLiars puts a layer around the service of every node that will ever take part in
+// a plot. Until then it passes everything on.
+func (w *World) newLiars() {
+	for i := range w.plan.Actions {
+		if a := &w.plan.Actions[i]; a.Plot != nil && w.nodes[a.Node].liar == nil {
+			w.nodes[a.Node].liar = liar.New(w.plan.Seed, a.Node)
+		}
+	}
+}
+
+// conspire lets a node join a plot, or leave it.
+func (w *World) conspire(n *simNode, a *Action) {
+	if a.Kind == Corrupt {
+		w.accuse(n)
+		n.liar.Join(a.Plot)
+	} else {
+		n.liar.Quit(a.Plot)
+	}
+	if n.node != nil && !n.paused {
+		w.step(n, &codec.Wake{}) // it may have something to do at once
+	}
+}
 
 func (n *simNode) linkUp(number uint64, peer codec.PeerID) {
 	if n.adversary != nil {
 		n.adversary.LinkUp(number, peer)
+	}
+}
+
+// misbehave carries out Corrupt and Reform.
+func (w *World) misbehave(n *simNode, a *Action) {
+	switch {
+	case a.Plot != nil:
+		w.conspire(n, a)
+	case a.Kind == Corrupt:
+		w.corrupt(n, a)
+	default:
+		w.reform(n, a)
 	}
 }
 
@@ -65,6 +103,12 @@ func (w *World) newAdversary(n *simNode) *adversary.Adversary {
 	for i := range w.plan.Nodes {
 		id.Peers = append(id.Peers, w.plan.Nodes[i].Peer)
 	}
+	w.accuse(n)
+	return adversary.New(w.plan.Seed, n.index, id)
+}
+
+// accuse opens the account of a node that misbehaves.
+func (w *World) accuse(n *simNode) {
 	if w.adversaries == nil {
 		w.adversaries = map[uint32]*accused{}
 	}
@@ -72,7 +116,6 @@ func (w *World) newAdversary(n *simNode) *adversary.Adversary {
 		w.adversaries[n.index] = &accused{}
 		w.accused = append(w.accused, n.index)
 	}
-	return adversary.New(w.plan.Seed, n.index, id)
 }
 
 // A flood is a habit that sends by itself, at intervals.
@@ -183,6 +226,9 @@ func (w *World) adversaryColumns() []Column {
 		sum := *w.adversaries[node]
 		if a := w.nodes[node].adversary; a != nil {
 			sum.add(&a.Account)
+		}
+		if l := w.nodes[node].liar; l != nil {
+			sum.Altered, sum.Added = sum.Altered+l.Altered, sum.Added+l.Added
 		}
 		frames[i], bytes[i], altered[i], added[i] = sum.Frames, sum.Bytes, sum.Altered, sum.Added
 		costs[i], caused[i] = sum.costNs, sum.bytes

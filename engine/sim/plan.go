@@ -15,6 +15,7 @@ import (
 	"github.com/intersubjective/rapprochement/engine/sign"
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/draw"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 )
 
@@ -64,7 +65,9 @@ type Action struct {
 	Params *links.Params
 	Model  links.Model
 	Commit uint64
-	Habit  adversary.Habit // Corrupt and Reform
+	// What Corrupt and Reform are about: a plot, or else a habit.
+	Habit adversary.Habit
+	Plot  *liar.Plot
 }
 
 // ActionKind says what an action does.
@@ -82,7 +85,7 @@ const (
 	SetLinks                    // all links change
 	FailStore                   // Node's store fails at the Commit-th commit from now
 	Leave                       // Node closes in good order
-	Corrupt                     // Node takes up a habit of an adversary
+	Corrupt                     // Node takes up a habit of an adversary, or joins a plot of liars
 	Reform                      // and gives it up
 )
 
@@ -103,6 +106,7 @@ const (
 	drawValue
 	drawNoise
 	drawTorn
+	drawChurn
 )
 
 // Compile makes every choice of a scenario. files holds the matrix it names.

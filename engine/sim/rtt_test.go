@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/rtt"
 )
 
@@ -38,21 +37,12 @@ func rttWorld(t *testing.T, nodes, seed int) *World {
 	return w
 }
 
-func rttReport(t *testing.T, w *World, node uint32) (r rtt.Report) {
+func rttReport(t *testing.T, w *World, node uint32) rtt.Report {
 	t.Helper()
-	effects, err := w.Give(uint64(node), &codec.Ask{Service: rtt.Name, Body: []byte{0xa0}})
+	r, err := w.Peers(node)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, ef := range effects {
-		if a, is := ef.(*codec.Answered); is {
-			if err := codec.Unmarshal("report", a.Body, &r); err != nil {
-				t.Fatal(err)
-			}
-			return r
-		}
-	}
-	t.Fatal("no answer")
 	return r
 }
 

@@ -101,22 +101,29 @@ type Workload struct {
 
 // Fault is something that goes wrong.
 type Fault struct {
-	Kind string `toml:"kind"` // "partition", "crash", "pause", "clock", "link", "store", "leave",
-	// "forge", "equivocate", "flood", "lie", "silence", "replay"
-	At     Duration  `toml:"at"`
-	Until  Duration  `toml:"until"`   // healed, restarted, resumed; 0 for never
-	Split  float64   `toml:"split"`   // partition: this share of the nodes, the last ones, is cut off
-	Nodes  []int     `toml:"nodes"`   // partition: the nodes cut off; else the nodes concerned
-	OneWay bool      `toml:"one_way"` // partition: only frames from the part cut off are lost
-	Count  int       `toml:"count"`   // crash, pause: so many nodes, drawn from the seed
-	Store  string    `toml:"store"`   // crash: "kept" (default), "torn", "lost"
-	Shift  Duration  `toml:"shift"`   // clock: the wall clock jumps by this
-	Drift  float64   `toml:"drift"`   // clock: and runs faster by this fraction from then on
-	Links  *LinkSpec `toml:"links"`   // link: new parameters of all links
-	Commit int       `toml:"commit"`  // store: the n-th commit from then on fails
-	Share  float64   `toml:"share"`   // adversaries: of the records, messages, frames or links it could concern; 1
-	Every  Duration  `toml:"every"`   // flood: between two frames on each link; 100 ms
-	Bytes  int       `toml:"bytes"`   // flood: the size of each; 4096
+	Kind string `toml:"kind"` // "partition", "crash", "churn", "pause", "clock", "link", "store", "leave",
+	// "forge", "equivocate", "flood", "lie", "silence", "replay",
+	// "collude", "invent", "besiege", "sybil", "slander"
+	At      Duration  `toml:"at"`
+	Until   Duration  `toml:"until"`   // healed, restarted, resumed; 0 for never
+	Split   float64   `toml:"split"`   // partition: this share of the nodes, the last ones, is cut off
+	Nodes   []int     `toml:"nodes"`   // partition: the nodes cut off; else the nodes concerned
+	OneWay  bool      `toml:"one_way"` // partition: only frames from the part cut off are lost
+	Count   int       `toml:"count"`   // crash, pause: so many nodes, drawn from the seed
+	Store   string    `toml:"store"`   // crash, churn: "kept" (default), "torn", "lost"
+	Online  Duration  `toml:"online"`  // churn: how long a node stays, on average; 5 minutes
+	Offline Duration  `toml:"offline"` // churn: how long it is away; 5 minutes
+	Shape   float64   `toml:"shape"`   // churn: of both Weibull distributions; 0.5
+	Shift   Duration  `toml:"shift"`   // clock: the wall clock jumps by this
+	Drift   float64   `toml:"drift"`   // clock: and runs faster by this fraction from then on
+	Links   *LinkSpec `toml:"links"`   // link: new parameters of all links
+	Commit  int       `toml:"commit"`  // store: the n-th commit from then on fails
+	Share   float64   `toml:"share"`   // adversaries: of the records, messages, frames or links it could concern; 1
+	Every   Duration  `toml:"every"`   // flood, invent, besiege: between two frames or moves; 100 ms
+	Bytes   int       `toml:"bytes"`   // flood: the size of each; 4096
+	Delay   Duration  `toml:"delay"`   // collude: how long answers to pings are held back
+	Target  *int      `toml:"target"`  // besiege: the node
+	Region  string    `toml:"region"`  // sybil: "parallel" (default), "path", "cycle"
 }
 
 // Measure says what is kept beside the table of results.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/kernel"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 )
@@ -20,6 +21,9 @@ func (w *World) send(n *simNode, ef *codec.Send) {
 			w.leave(n, f)
 		})
 		return
+	}
+	if n.lies() {
+		w.adversaries[n.index].add(&adversary.Account{Frames: 1, Bytes: uint64(len(f.bytes))})
 	}
 	w.leave(n, f)
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"github.com/intersubjective/rapprochement/codec"
 )
 
@@ -44,11 +46,14 @@ func (w *World) linkUp(index uint32) {
 	number := linkNumber(index, l.epoch)
 	a.linkUp(number, b.peer(w))
 	b.linkUp(number, a.peer(w))
-	w.step(a, &codec.LinkUp{Peer: b.node.Peer(), Link: number, Dialed: true})
+	w.step(a, &codec.LinkUp{Peer: b.node.Peer(), Link: number, Dialed: true, Observed: b.address()})
 	if b.node != nil { // a's step may have crashed nothing, but a hang-up may have come
-		w.step(b, &codec.LinkUp{Peer: a.peer(w), Link: number})
+		w.step(b, &codec.LinkUp{Peer: a.peer(w), Link: number, Observed: a.address()})
 	}
 }
+
+// address is where nodes believe to have reached this one, and what they tell others.
+func (n *simNode) address() string { return fmt.Sprintf("node %d", n.index) }
 
 // linkDown tells whichever end is still there.
 func (w *World) linkDown(index uint32) {

@@ -2,12 +2,15 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine"
+	"github.com/intersubjective/rapprochement/engine/rtt"
 	"github.com/intersubjective/rapprochement/engine/sim/adversary"
 	"github.com/intersubjective/rapprochement/engine/sim/kernel"
+	"github.com/intersubjective/rapprochement/engine/sim/liar"
 	"github.com/intersubjective/rapprochement/engine/sim/links"
 	"github.com/intersubjective/rapprochement/engine/store"
 )
@@ -65,6 +68,9 @@ type simNode struct {
 	tap    *[]codec.Effect // where effects are copied to, for manual driving
 	// adversary stands between the node and the network while it misbehaves.
 	adversary *adversary.Adversary
+	// liar stands around the service "rtt" of a node that takes part in plots, from the
+	// start of the run; nil for others.
+	liar *liar.Liar
 }
 
 // What a kernel event's payload stands for: the upper byte says which.
@@ -113,6 +119,7 @@ func NewWorld(p *Plan, stores Stores) (*World, error) {
 		w.queue.Push(p.Actions[i].At, payloadAction|uint64(i))
 	}
 	w.ready = len(p.Actions) == 0
+	w.newLiars()
 	w.queue.Push(0, payloadSample)
 	for _, n := range w.nodes {
 		if p.Absent != nil && p.Absent[n.index] {
@@ -156,7 +163,17 @@ func (w *World) open(n *simNode) error {
 		}
 		n.store = &store.Faulty{Store: st, Err: errStoreFault}
 	}
-	node, err := engine.Open(cfg, n.store, engine.Options{Shared: w.shared, Observer: &observer{w, n}})
+	options := engine.Options{Shared: w.shared, Observer: &observer{w, n}}
+	if n.liar != nil {
+		honest, err := rtt.New(cfg.RTT)
+		if err != nil {
+			return fmt.Errorf("sim: node %d: %w", n.index, err)
+		}
+		n.liar.Boot(honest)
+		options.Services = append(options.Services, n.liar)
+		cfg.Services = slices.DeleteFunc(slices.Clone(cfg.Services), func(name string) bool { return name == rtt.Name })
+	}
+	node, err := engine.Open(cfg, n.store, options)
 	if err != nil {
 		return fmt.Errorf("sim: node %d: %w", n.index, err)
 	}

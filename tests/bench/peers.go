@@ -24,6 +24,7 @@ var peerMeasurements = []measurement{
 	{"overlay_rtt_ratio", overlayRatio},
 	{"mesh_sessions", meshSessions},
 	{"recovery_rounds", recoveryRounds},
+	{"attack", attacks},
 }
 
 // dataDir holds the data sets that some figures need.

@@ -104,6 +104,15 @@ at = "1s"
 nodes = [1]
 """
 
+COLLUDERS = """
+nodes = 2
+[node]
+services = ["rtt"]
+[[fault]]
+kind = "collude"
+count = 1
+"""
+
 TORN = """
 nodes = 2
 [node]
@@ -118,7 +127,7 @@ store = "torn"
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(STORE_FAULT, "store fail"), (TORN, "only of durable nodes"), (LIAR, "has no adversaries")],
+    [(STORE_FAULT, "store fail"), (TORN, "only of durable nodes"), (LIAR, "has no adversaries"), (COLLUDERS, "has no adversaries")],
 )
 def test_what_the_driver_cannot_follow_is_said_before_the_run(text, message):
     with pytest.raises(UnsupportedError, match=message):

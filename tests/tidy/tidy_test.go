@@ -281,6 +281,7 @@ var layers = [][]string{
 	{
 		"engine",
 		"engine/overlay/lab",
+		"engine/sim/liar",
 	},
 	{
 		"engine/sim",

@@ -58,5 +58,9 @@ func Scenario(seed uint64) string {
 			say("kind = \"leave\"\ncount = 1")
 		}
 	}
+	if rng.IntN(3) == 0 { // last, so that what was drawn before stays what it was
+		say("[[fault]]\nkind = \"churn\"\nat = \"%dms\"\nuntil = \"%dms\"\nonline = \"%dms\"\noffline = \"%dms\"\nstore = %q", rng.IntN(5000),
+			6000+rng.IntN(15000), 500+rng.IntN(9500), 200+rng.IntN(3000), pick("kept", "torn", "lost"))
+	}
 	return b.String()
 }

@@ -12,7 +12,6 @@ It does not follow these, and says so before it starts:
 
 - store faults (``kind = "store"``): a node's store lies in the library, out of reach
 - torn stores of nodes that are not durable: what survives is the engine's draw
-- more than 16 restarts of one node: the plan holds the seeds of so many
 - adversaries (``kind = "forge"`` and the like): what they say is the engine's draw
 
 Nodes that the plan restarts keep their records in files in a temporary directory, since a
@@ -405,8 +404,8 @@ class Driver(Closing):
         link.up = True
         link.epoch += 1
         number = link.number
-        self._step(a, wire.LinkUp(b.peer, number, dialed=True))
-        self._step(b, wire.LinkUp(a.peer, number))
+        self._step(a, wire.LinkUp(b.peer, number, True, f"node {b.index}"))
+        self._step(b, wire.LinkUp(a.peer, number, False, f"node {a.index}"))
 
     def _link_down(self, link: Link) -> None:
         """Tells whichever end is still there."""
@@ -595,7 +594,6 @@ def _set(m: Machine) -> tuple[int, bytes]:
 
 
 def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None:
-    restarts = [0] * len(nodes)
     for a in actions:
         if a.kind == Act.FAIL_STORE:
             raise UnsupportedError(
@@ -604,16 +602,11 @@ def _check_supported(actions: list[Action], nodes: list[dict[str, Any]]) -> None
         if a.kind == Act.CORRUPT:
             raise UnsupportedError(
                 "this driver has no adversaries: leave out the faults forge, equivocate, flood, "
-                "lie, silence and replay"
+                "lie, silence, replay, collude, slander, invent, besiege and sybil"
             )
         durable = nodes[a.node]["config"].get("durable", False)
         if a.kind == Act.CRASH and a.store == Fate.TORN and not durable:
             raise UnsupportedError("this driver tears stores only of durable nodes")
-        restarts[a.node] += a.kind == Act.RESTART
-        if restarts[a.node] > len(nodes[a.node]["seeds"]):
-            raise UnsupportedError(
-                f"the plan has no seeds for so many restarts of node {a.node}"
-            )
 
 
 def _audit(node: Handle) -> int:
