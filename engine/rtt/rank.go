@@ -77,13 +77,17 @@ func (s *Service) score() {
 	for _, p := range s.table.All() {
 		s.chart.Score(p.ID, strangerWeight)
 	}
-	Weigh(s.rank.scores(), func(n meritrank.Node, weight float64) { s.chart.Score(s.rank.peers[n], weight) })
+	bad := func(n meritrank.Node) bool { return Merit(s.chart, s.rank.peers[n]) < 0 }
+	Weigh(s.rank.scores(), bad, func(n meritrank.Node, weight float64) { s.chart.Score(s.rank.peers[n], weight) })
 }
 
-// Weigh turns scores into weights for [overlay.Chart.Score]: who is distrusted
-// beyond doubt does not count at all, others by how much they are trusted,
-// compared with the average.
-func Weigh(scores []meritrank.Score, set func(n meritrank.Node, weight float64)) {
+// Weigh turns scores into weights for [overlay.Chart.Score]: peers count by how much
+// they are trusted, compared with the average, less if that is in doubt, and little if
+// they are distrusted beyond doubt. They do not count at all if the node itself has
+// found them bad too: words alone shut nobody out. Where liars are many and trust the
+// honest, everybody's score falls below zero, and the honest still are those to be
+// connected to.
+func Weigh(scores []meritrank.Score, bad func(meritrank.Node) bool, set func(n meritrank.Node, weight float64)) {
 	sum, trusted := 0.0, 0.0
 	for _, e := range scores {
 		if e.Value > 0 {
@@ -91,13 +95,16 @@ func Weigh(scores []meritrank.Score, set func(n meritrank.Node, weight float64))
 		}
 	}
 	for _, e := range scores {
-		weight := 0.0
-		if e.Value > 0 {
-			weight = strangerWeight + (1-strangerWeight)*(e.Value/(e.Value+sum/trusted))
-		} else if e.Value > -2*e.Error {
-			weight = strangerWeight / 2
+		switch {
+		case e.Value > 0:
+			set(e.Node, strangerWeight+(1-strangerWeight)*(e.Value/(e.Value+sum/trusted)))
+		case e.Value > -2*e.Error:
+			set(e.Node, strangerWeight/2)
+		case bad(e.Node):
+			set(e.Node, 0)
+		default:
+			set(e.Node, strangerWeight/4)
 		}
-		set(e.Node, weight)
 	}
 }
 

@@ -49,6 +49,7 @@ func (l *Lab) rank() {
 		if scores, err = l.ranks.Scores(scores[:0], meritrank.Node(i)); err != nil {
 			panic(err) // unreachable: all nodes are in range
 		}
-		rtt.Weigh(scores, func(n meritrank.Node, weight float64) { nd.chart.Score(l.nodes[n].id, weight) })
+		bad := func(n meritrank.Node) bool { return rtt.Merit(nd.chart, l.nodes[n].id) < 0 }
+		rtt.Weigh(scores, bad, func(n meritrank.Node, weight float64) { nd.chart.Score(l.nodes[n].id, weight) })
 	}
 }
