@@ -11,7 +11,7 @@ import (
 // any peers that it has heard of. Whom others connect does not count: who makes many
 // connections to a node could else keep it from making any itself.
 type Introductions struct {
-	Number int // connections; 8
+	Number int // connections; 6
 
 	rounds
 	table   *Table
@@ -23,7 +23,7 @@ type Introductions struct {
 // NewIntroductions returns the policy of a table. It dials again as soon as it has
 // lost a connection; where nobody is left to dial, it looks again every period, ns.
 func NewIntroductions(table *Table, periodNs int64, rng *rand.Rand) *Introductions {
-	return &Introductions{Number: 8, table: table, rounds: newRounds(periodNs, rng)}
+	return &Introductions{Number: 6, table: table, rounds: newRounds(periodNs, rng)}
 }
 
 // Handle implements [Policy].

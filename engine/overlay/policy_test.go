@@ -22,7 +22,7 @@ var policies = []struct {
 	make   func(*Table, *Chart, *rand.Rand) Policy
 }{
 	{"static", 0, 0, func(t *Table, _ *Chart, _ *rand.Rand) Policy { return NewStatic(t) }},
-	{"introductions", 8, 8, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewIntroductions(t, period, r) }},
+	{"introductions", 6, 6, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewIntroductions(t, period, r) }},
 	{"mesh", 5, 2, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewMesh(t, period, r) }},
 	{"nearest", 8, 0, func(t *Table, c *Chart, r *rand.Rand) Policy { return NewNearest(t, c, period, r) }},
 }
@@ -369,7 +369,7 @@ func TestIntroductionsCountTheirOwn(t *testing.T) {
 		h.meet(n)
 	}
 	h.up(id(41), false)
-	if len(h.dialing) != 8 {
+	if len(h.dialing) != 6 {
 		t.Fatalf("dials %d peers", len(h.dialing))
 	}
 	for len(h.dialing) > 0 {
@@ -378,7 +378,7 @@ func TestIntroductionsCountTheirOwn(t *testing.T) {
 	for n := 42; n <= 45; n++ {
 		h.up(id(n), n < 44) // the host has dialed two
 	}
-	if got := len(h.connected()); got != 11 {
+	if got := len(h.connected()); got != 9 {
 		t.Errorf("%d connections, three of others' making", got)
 	}
 	if h.down(h.policy.Chosen()[0]); len(h.dialing) != 1 {
