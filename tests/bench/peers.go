@@ -21,6 +21,7 @@ var peerMeasurements = []measurement{
 	{"meritrank_scores", meritScores},
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
+	{"sybil_gain", meritSybil},
 	{"overlay_rtt_ratio", overlayRatio},
 }
 
