@@ -27,9 +27,9 @@ def test_edges():
         (s[0], s[1], 1.0),
         (s[1], s[2], 1.0),
     ]
-    assert SybilRegion("eve", "parallel", 2, 0.25).edges(GRAPH) == [
-        ("eve", s[0], 0.5),
-        ("eve", s[1], 0.5),
+    assert SybilRegion("eve", "parallel", 2, 0.5).edges(GRAPH) == [
+        ("eve", s[0], 1.5),
+        ("eve", s[1], 1.5),
     ]
     assert SybilRegion("eve", "cycle", 2).edges([]) == [
         ("eve", s[0], 0.5),
