@@ -66,11 +66,23 @@ func check(g *Graph, e *ego) error {
 	}
 	for number, c := range want {
 		r := &e.list[number]
-		if found, ok := e.find(r.node); !ok || found != number || r.len != c.visits || r.len > r.cap || r.plus != c.plus || r.minus != c.minus {
+		if found, ok := e.find(r.node); !ok || found != number || r.len-holesOf(e, r) != c.visits || r.len > r.cap || r.plus != c.plus || r.minus != c.minus {
 			return fmt.Errorf("node %d: record %+v, recounted %+v", r.node, *r, *c)
 		}
 	}
 	return checkRuns(e)
+}
+
+// holesOf counts the holes in a list of visits, which lead from one to the next.
+func holesOf(e *ego, r *record) (count uint32) {
+	for next := r.hole; next != 0 && count <= r.len; count++ {
+		v := e.visits[r.at+next-1]
+		if !v.hole() {
+			return r.len
+		}
+		next = uint32(v &^ holes)
+	}
+	return count
 }
 
 // checkRuns adds up the places of all lists and of what is free.
