@@ -124,23 +124,34 @@ func (g *edges) insert(l *list, i uint32) {
 
 // changed adds the weights up again: sums that are corrected drift.
 func (g *edges) changed(l *list) {
-	l.all, l.pos = g.sums(l, l.len)
+	l.all, l.pos = g.sums(l)
 	l.drawn = 0
 }
 
-// sums adds the weights up, without the arc at skip.
-func (g *edges) sums(l *list, skip uint32) (all, pos float64) {
-	neg := 0.0
-	for i, w := range g.weightsOf(l) {
-		switch {
-		case uint32(i) == skip:
-		case w > 0:
-			pos += w
-		default:
-			neg -= w
-		}
+// sums adds the weights up: all amounts, and the positive ones. Two sums of each
+// side by side, so that one addition need not wait for the other.
+func (g *edges) sums(l *list) (all, pos float64) {
+	weights := g.weightsOf(l)
+	var p0, p1, n0, n1 float64
+	for ; len(weights) >= 2; weights = weights[2:] {
+		p, n := amounts(weights[0])
+		p0, n0 = p0+p, n0+n
+		p, n = amounts(weights[1])
+		p1, n1 = p1+p, n1+n
 	}
-	return pos + neg, pos
+	if len(weights) > 0 {
+		p, n := amounts(weights[0])
+		p0, n0 = p0+p, n0+n
+	}
+	return (p0 + p1) + (n0 + n1), p0 + p1
+}
+
+// amounts are a weight's own as trust and as distrust, one of them 0. There is no
+// branch, as no guess at the sign would be good.
+func amounts(w float64) (pos, neg float64) {
+	bits := math.Float64bits(w)
+	sign := uint64(int64(bits) >> 63)
+	return math.Float64frombits(bits &^ sign), math.Float64frombits(bits & sign &^ (1 << 63))
 }
 
 // prepare computes cum and guide.

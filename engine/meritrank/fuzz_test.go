@@ -79,7 +79,7 @@ func compareEdges(t *testing.T, g *Graph, model map[[2]Node]float64) {
 	}
 	for v := range g.lists {
 		l := &g.lists[v]
-		if all, pos := g.sums(l, math.MaxUint32); all != l.all || pos != l.pos {
+		if all, pos := g.sums(l); all != l.all || pos != l.pos {
 			t.Errorf("node %d: sums %v %v, want %v %v", v, l.all, l.pos, all, pos)
 		}
 	}
