@@ -30,6 +30,7 @@ func (a *arc) target() Node { return a.to &^ distrusts }
 type list struct {
 	at, len, cap uint32
 	drawn        uint8   // draws since the weights changed, up to 2: from then on cum and guide are theirs
+	added        bool    // whether the sums are those of the weights
 	all, pos     float64 // sums of all amounts and of the positive ones
 }
 
@@ -102,7 +103,7 @@ func (g *edges) set(s, d Node, weight float64) {
 		g.arcs[l.at+i].to = to
 		g.weights[l.at+i] = weight
 	}
-	g.changed(l)
+	l.drawn, l.added = 0, false
 }
 
 // insert makes room for the i-th arc.
@@ -122,10 +123,15 @@ func (g *edges) insert(l *list, i uint32) {
 	copy(g.weightsOf(l)[i+1:], g.weightsOf(l)[i:])
 }
 
-// changed adds the weights up again: sums that are corrected drift.
-func (g *edges) changed(l *list) {
-	l.all, l.pos = g.sums(l)
-	l.drawn = 0
+// summed is a node's list with its sums. They are added up again after a change, as
+// sums that are corrected drift, but not before somebody comes by.
+func (g *edges) summed(v Node) *list {
+	l := &g.lists[v]
+	if !l.added {
+		l.all, l.pos = g.sums(l)
+		l.added = true
+	}
+	return l
 }
 
 // sums adds the weights up: all amounts, and the positive ones. Two sums of each
@@ -190,7 +196,7 @@ func share(sum, scale float64) uint64 {
 // draw chooses an out-edge by weight, among the positive ones only if the walk
 // has met distrust. ok is false if there is none.
 func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok bool) {
-	l := &g.lists[v]
+	l := g.summed(v)
 	if l.len == 0 {
 		return 0, false
 	}

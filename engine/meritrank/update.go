@@ -27,7 +27,7 @@ type change struct {
 // compare works out what setting a weight does, before it is set (old sums and
 // old weight) and after (the list as it is now).
 func (g *edges) compare(from, to Node, before list, old, weight, alpha float64) change {
-	l := &g.lists[from]
+	l := g.summed(from)
 	c := change{from: from, to: to, negative: old < 0 || weight < 0, gone: weight == 0}
 	sums, olds := [2]float64{l.all, l.pos}, [2]float64{before.all, before.pos}
 	old, weight = max(old, -old), max(weight, -weight)
@@ -226,8 +226,8 @@ func (g *Graph) turned(e *ego, c *change, w *walk) (to uint32, ok bool) {
 // shrank. If that is still much of all, adding up the others is faster than
 // drawing until one comes.
 func (g *Graph) drawOther(c *change, distrust bool, e *ego) (to uint32, ok bool) {
-	const patience = 16
-	for range patience {
+	const attempts = 16
+	for range attempts {
 		to, ok = g.draw(c.from, distrust, &e.random)
 		if !ok || to&^distrusts != c.to {
 			return to, ok

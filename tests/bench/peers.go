@@ -18,6 +18,7 @@ var peerMeasurements = []measurement{
 	{"meritrank_z", meritExactness},
 	{"meritrank_calculate", meritCalculate},
 	{"meritrank_update", meritUpdate},
+	{"meritrank_join", meritJoin},
 	{"meritrank_scores", meritScores},
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
