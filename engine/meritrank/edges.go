@@ -29,7 +29,7 @@ func (a *arc) target() Node { return a.to &^ distrusts }
 // list is a node's out-edges.
 type list struct {
 	at, len, cap uint32
-	drawn        uint8   // draws since the weights changed, up to 2: from then on cum and guide are theirs
+	drawn        uint8   // draws since the weights changed; above searches, cum and guide are theirs
 	added        bool    // whether the sums are those of the weights
 	all, pos     float64 // sums of all amounts and of the positive ones
 }
@@ -206,12 +206,14 @@ func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok
 	return g.choose(l, random.Uint64()), true
 }
 
-// choose returns the arc that a random number means. The first time after a
-// change it finds it by adding up, which is less work than to prepare: many lists
-// change again before they are drawn from a second time.
+// searches is how many draws after a change add up instead of preparing: that is
+// less work, and many lists change again before it would have been worth it.
+const searches = 4
+
+// choose returns the arc that a random number means.
 func (g *edges) choose(l *list, x uint64) uint32 {
-	if l.drawn < 2 {
-		if l.drawn++; l.drawn == 1 {
+	if l.drawn <= searches {
+		if l.drawn++; l.drawn <= searches {
 			return g.search(l, x)
 		}
 		g.prepare(l)
@@ -229,9 +231,10 @@ func (g *edges) choose(l *list, x uint64) uint32 {
 func (g *edges) search(l *list, x uint64) uint32 {
 	weights := g.weightsOf(l)
 	sum, scale := 0.0, l.scale()
+	low := float64(x) * (1 - 1.0/(1<<52)) // not above x, however it is rounded
 	for i, w := range weights[:len(weights)-1] {
 		sum += math.Abs(w)
-		if x <= share(sum, scale) {
+		if sum*scale >= low && x <= share(sum, scale) {
 			return g.arcs[l.at+uint32(i)].to
 		}
 	}
