@@ -22,34 +22,14 @@ func (g *Graph) compact(e *ego) {
 		visits := g.visitRoom[:0]
 		for i := range e.list {
 			if r := &e.list[i]; r.node != vacant {
-				at := uint32(len(visits))
-				visits = e.appendVisits(visits, uint32(i))
-				r.at, r.len, r.hole = at, uint32(len(visits))-at, 0
-				r.cap = r.len
+				visits = append(visits, e.visits[r.at:][:r.len]...)
+				r.at, r.cap = uint32(len(visits))-r.len, r.len
 			}
 		}
 		e.visits, g.visitRoom = visits, e.visits
 		e.runs.reset()
 		e.runs.end = uint32(len(visits))
 	}
-}
-
-// appendVisits appends a node's visits without the holes, and tells their steps
-// where they are now.
-func (e *ego) appendVisits(dst []visit, number uint32) []visit {
-	visits := e.visitsOf(number)
-	if e.list[number].hole == 0 {
-		return append(dst, visits...)
-	}
-	at := len(dst)
-	for _, v := range visits {
-		if !v.hole() {
-			w := &e.walks[v.walk()]
-			e.steps[int(w.at)+v.position()-1].slot = uint32(len(dst) - at)
-			dst = append(dst, v)
-		}
-	}
-	return dst
 }
 
 // tight is a list without room to grow, unless that is little.

@@ -13,7 +13,7 @@ type Node = uint32
 // Bounds of what a Graph can hold.
 const (
 	// WalksMax is the most walks of one ego.
-	WalksMax = 1 << 18
+	WalksMax = 1 << 19
 	// LengthMax is the most nodes of one walk, its start included. Longer ones are
 	// cut: at AlphaMax one in 10¹⁷ would be.
 	LengthMax = 1 << 12

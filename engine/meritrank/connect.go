@@ -16,9 +16,6 @@ func (g *Graph) single(e *ego, number uint32) bool {
 		if float64(most) >= need || float64(most+left) < need {
 			break
 		}
-		if v.hole() {
-			continue
-		}
 		w := &e.walks[v.walk()]
 		p := v.position()
 		if !v.first() || p >= int(w.turn) {

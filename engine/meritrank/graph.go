@@ -222,7 +222,7 @@ func (g *Graph) Usage() Usage {
 	u := Usage{Egos: len(g.egos), Redrawn: g.redrawn}
 	for _, e := range g.egos {
 		u.WalkNodes += e.length + int64(len(e.walks))
-		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 28*cap(e.list) + 4*cap(e.places))
+		u.Bytes += int64(12*cap(e.walks) + 8*cap(e.steps) + 4*cap(e.visits) + 24*cap(e.list) + 4*cap(e.places))
 	}
 	return u
 }

@@ -8,8 +8,7 @@ import (
 // record is what an ego's walks know of one node.
 type record struct {
 	node         Node   // vacant if the record is free
-	at, len, cap uint32 // of its visits, holes among them
-	hole         uint32 // the hole made last, plus 1; 0 if there is none
+	at, len, cap uint32 // of its visits
 	plus, minus  uint32 // walks with the node in their trusting, their distrusting part
 }
 

@@ -277,9 +277,6 @@ func (g *Graph) returns(v Node, part uint32) float64 {
 // one.
 func (e *ego) longReturns(number, part uint32) (share, visits float64) {
 	for _, v := range e.visitsOf(number) {
-		if v.hole() {
-			continue
-		}
 		w := &e.walks[v.walk()]
 		p := v.position()
 		if (p >= int(w.turn)) != (part == 1) {

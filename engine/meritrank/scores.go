@@ -122,7 +122,7 @@ func (e *ego) moments(number uint32) (squares, joint float64) {
 	}
 	for i := 0; i < len(visits); i += stride {
 		v := visits[i]
-		if v.hole() || !v.first() {
+		if !v.first() {
 			continue
 		}
 		w := &e.walks[v.walk()]

@@ -119,9 +119,7 @@ func (e *ego) pick(dst []visit, c *picking, list []visit, starts int) []visit {
 		if i >= starts {
 			v = list[i-starts]
 		}
-		if !v.hole() {
-			dst = e.try(dst, c, v, most)
-		}
+		dst = e.try(dst, c, v, most)
 	}
 	return dst
 }
@@ -133,9 +131,6 @@ func (e *ego) scan(dst []visit, c *picking, list []visit, starts int) []visit {
 		dst = e.try(dst, c, visitOf(uint32(number), 0, true), 1)
 	}
 	for _, v := range list {
-		if v.hole() {
-			continue
-		}
 		w := &e.walks[v.walk()]
 		p := v.position()
 		switch {
@@ -302,18 +297,6 @@ func (e *ego) visit(number uint32, w *walk, node Node) {
 		r.minus++
 		w.hits++
 	}
-	s.slot = e.slot(r)
-	e.visits[r.at+s.slot] = visitOf(number, int(w.len), first)
-	e.length++
-}
-
-// slot returns a free place in a list of visits.
-func (e *ego) slot(r *record) uint32 {
-	if r.hole != 0 {
-		slot := r.hole - 1
-		r.hole = uint32(e.visits[r.at+slot] &^ holes)
-		return slot
-	}
 	if r.len == r.cap {
 		room := roomFor(r.len + 1)
 		to := e.runs.take(room)
@@ -322,8 +305,10 @@ func (e *ego) slot(r *record) uint32 {
 		e.runs.give(r.at, r.cap)
 		r.at, r.cap = to, room
 	}
+	e.visits[r.at+r.len] = visitOf(number, int(w.len), first)
+	s.slot = r.len
 	r.len++
-	return r.len - 1
+	e.length++
 }
 
 // isFirst reports whether a record occurs in the last part of a walk before its
@@ -339,14 +324,15 @@ func (e *ego) isFirst(w *walk, number uint32) bool {
 }
 
 // cut shortens a walk to its first p steps and takes the others out of their
-// lists. A node that no walk visits is forgotten.
+// lists: the last visit of a list moves to the place of the one that goes. A node
+// that no walk visits is forgotten.
 func (e *ego) cut(w *walk, p int) {
 	gone := e.steps[w.at:][p:w.len]
 	for i := len(gone) - 1; i >= 0; i-- {
 		s := gone[i]
 		r := &e.list[s.record]
-		v := &e.visits[r.at+s.slot]
-		if v.first() {
+		list := e.visits[r.at:][:r.len]
+		if list[s.slot].first() {
 			w.hits--
 			if p+i+1 < int(w.turn) {
 				r.plus--
@@ -354,9 +340,11 @@ func (e *ego) cut(w *walk, p int) {
 				r.minus--
 			}
 		}
-		*v = visit(holes | r.hole)
-		r.hole = s.slot + 1
-		if r.plus|r.minus == 0 {
+		moved := list[len(list)-1]
+		list[s.slot] = moved
+		other := &e.walks[moved.walk()]
+		e.steps[int(other.at)+moved.position()-1].slot = s.slot
+		if r.len--; r.len == 0 && s.record != 0 {
 			e.runs.give(r.at, r.cap)
 			e.remove(s.record)
 		}

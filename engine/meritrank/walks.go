@@ -22,14 +22,12 @@ const never = 1<<16 - 1
 type step struct{ record, slot uint32 }
 
 // visit is a walk, a position in it, and whether the node is there for the first
-// time in its part of the walk. Where a visit has ended it is a hole, which leads to
-// the next one.
+// time in its part of the walk.
 type visit uint32
 
 const (
 	positionBits = 12
 	walkShift    = positionBits + 1
-	holes        = 1 << 31
 )
 
 func visitOf(walk uint32, p int, first bool) visit {
@@ -43,14 +41,13 @@ func visitOf(walk uint32, p int, first bool) visit {
 func (v visit) walk() uint32  { return uint32(v) >> walkShift }
 func (v visit) position() int { return int(v >> 1 & (1<<positionBits - 1)) }
 func (v visit) first() bool   { return v&1 != 0 }
-func (v visit) hole() bool    { return v&holes != 0 }
 func (v visit) before() visit { return v - 2 }
 
 // ego is a node's view of the graph: its walks, and who visits what.
 //
-// Each step is in its node's list of visits and knows its place there. Taking it
-// out leaves a hole, which the next visit fills: nothing else moves. The starts
-// are in no list: they are every walk's position 0.
+// Each step is in its node's list of visits and knows its place there, so that
+// it is taken out by moving the last visit to that place. The starts are in no
+// list: they are every walk's position 0.
 type ego struct {
 	records
 	node   Node
