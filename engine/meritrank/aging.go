@@ -107,7 +107,7 @@ func (a *Aging) rebase(from Node, halfLives float64) error {
 	for i := range weights {
 		weights[i] = math.Ldexp(weights[i], shift)
 	}
-	l.all, l.pos = a.graph.sums(l, math.MaxUint32)
+	l.added = false
 	return nil
 }
 

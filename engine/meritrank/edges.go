@@ -29,7 +29,8 @@ func (a *arc) target() Node { return a.to &^ distrusts }
 // list is a node's out-edges.
 type list struct {
 	at, len, cap uint32
-	drawn        uint8   // draws since the weights changed, up to 2: from then on cum and guide are theirs
+	drawn        uint8   // draws since the weights changed; above searches, cum and guide are theirs
+	added        bool    // whether the sums are those of the weights
 	all, pos     float64 // sums of all amounts and of the positive ones
 }
 
@@ -102,7 +103,7 @@ func (g *edges) set(s, d Node, weight float64) {
 		g.arcs[l.at+i].to = to
 		g.weights[l.at+i] = weight
 	}
-	g.changed(l)
+	l.drawn, l.added = 0, false
 }
 
 // insert makes room for the i-th arc.
@@ -122,25 +123,41 @@ func (g *edges) insert(l *list, i uint32) {
 	copy(g.weightsOf(l)[i+1:], g.weightsOf(l)[i:])
 }
 
-// changed adds the weights up again: sums that are corrected drift.
-func (g *edges) changed(l *list) {
-	l.all, l.pos = g.sums(l, l.len)
-	l.drawn = 0
+// summed is a node's list with its sums. They are added up again after a change, as
+// sums that are corrected drift, but not before somebody comes by.
+func (g *edges) summed(v Node) *list {
+	l := &g.lists[v]
+	if !l.added {
+		l.all, l.pos = g.sums(l)
+		l.added = true
+	}
+	return l
 }
 
-// sums adds the weights up, without the arc at skip.
-func (g *edges) sums(l *list, skip uint32) (all, pos float64) {
-	neg := 0.0
-	for i, w := range g.weightsOf(l) {
-		switch {
-		case uint32(i) == skip:
-		case w > 0:
-			pos += w
-		default:
-			neg -= w
-		}
+// sums adds the weights up: all amounts, and the positive ones. Two sums of each
+// side by side, so that one addition need not wait for the other.
+func (g *edges) sums(l *list) (all, pos float64) {
+	weights := g.weightsOf(l)
+	var p0, p1, n0, n1 float64
+	for ; len(weights) >= 2; weights = weights[2:] {
+		p, n := amounts(weights[0])
+		p0, n0 = p0+p, n0+n
+		p, n = amounts(weights[1])
+		p1, n1 = p1+p, n1+n
 	}
-	return pos + neg, pos
+	if len(weights) > 0 {
+		p, n := amounts(weights[0])
+		p0, n0 = p0+p, n0+n
+	}
+	return (p0 + p1) + (n0 + n1), p0 + p1
+}
+
+// amounts are a weight's own as trust and as distrust, one of them 0. There is no
+// branch, as no guess at the sign would be good.
+func amounts(w float64) (pos, neg float64) {
+	bits := math.Float64bits(w)
+	sign := uint64(int64(bits) >> 63)
+	return math.Float64frombits(bits &^ sign), math.Float64frombits(bits & sign &^ (1 << 63))
 }
 
 // prepare computes cum and guide.
@@ -179,7 +196,7 @@ func share(sum, scale float64) uint64 {
 // draw chooses an out-edge by weight, among the positive ones only if the walk
 // has met distrust. ok is false if there is none.
 func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok bool) {
-	l := &g.lists[v]
+	l := g.summed(v)
 	if l.len == 0 {
 		return 0, false
 	}
@@ -189,12 +206,14 @@ func (g *edges) draw(v Node, distrust bool, random *rand.ChaCha8) (to uint32, ok
 	return g.choose(l, random.Uint64()), true
 }
 
-// choose returns the arc that a random number means. The first time after a
-// change it finds it by adding up, which is less work than to prepare: many lists
-// change again before they are drawn from a second time.
+// searches is how many draws after a change add up instead of preparing: that is
+// less work, and many lists change again before it would have been worth it.
+const searches = 4
+
+// choose returns the arc that a random number means.
 func (g *edges) choose(l *list, x uint64) uint32 {
-	if l.drawn < 2 {
-		if l.drawn++; l.drawn == 1 {
+	if l.drawn <= searches {
+		if l.drawn++; l.drawn <= searches {
 			return g.search(l, x)
 		}
 		g.prepare(l)
@@ -212,9 +231,10 @@ func (g *edges) choose(l *list, x uint64) uint32 {
 func (g *edges) search(l *list, x uint64) uint32 {
 	weights := g.weightsOf(l)
 	sum, scale := 0.0, l.scale()
+	low := float64(x) * (1 - 1.0/(1<<52)) // not above x, however it is rounded
 	for i, w := range weights[:len(weights)-1] {
 		sum += math.Abs(w)
-		if x <= share(sum, scale) {
+		if sum*scale >= low && x <= share(sum, scale) {
 			return g.arcs[l.at+uint32(i)].to
 		}
 	}

@@ -21,6 +21,7 @@ type Graph struct {
 	stepRoom  []step
 	visitRoom []visit
 	cuts      []visit
+	concerned []*ego
 	path      []uint32
 	rank      ranking
 	push      pusher
@@ -57,7 +58,9 @@ func (g *Graph) Weight(from, to Node) float64 { return g.weight(from, to) }
 
 // Set gives an edge a weight: positive for trust, negative for distrust; 0, or
 // what is not above WeightMin by its amount, removes it. The walks of all egos
-// follow: afterwards they are distributed as if drawn on the new graph.
+// follow: afterwards they are distributed as if drawn on the new graph. Walks that
+// nobody asks for while many edges change are forgotten instead: drawing them anew
+// costs less.
 //
 // Errors are ErrNode, ErrSelf, ErrWeight and ErrFull; then nothing has changed.
 func (g *Graph) Set(from, to Node, weight float64) error {
@@ -73,6 +76,7 @@ func (g *Graph) Set(from, to Node, weight float64) error {
 		return refuse(ErrFull, "%d", g.count)
 	}
 	g.reserve(max(from, to))
+	g.forgetUnasked()
 	if old < 0 && weight > 0 || old > 0 && weight < 0 {
 		g.move(from, to, old, 0)
 		old = 0
@@ -83,15 +87,48 @@ func (g *Graph) Set(from, to Node, weight float64) error {
 
 // move changes a weight without changing its sign.
 func (g *Graph) move(from, to Node, old, weight float64) {
-	before := g.lists[from]
-	g.set(from, to, weight)
-	if len(g.egos) == 0 {
+	g.concerned = g.concerned[:0]
+	for _, e := range g.egos {
+		e.owed += g.expected(e, from)
+		if _, ok := e.find(from); ok {
+			g.concerned = append(g.concerned, e)
+		}
+	}
+	if len(g.concerned) == 0 {
+		g.set(from, to, weight)
 		return
 	}
+	before := *g.summed(from)
+	g.set(from, to, weight)
 	c := g.compare(from, to, before, old, weight, g.cfg.Alpha)
-	for _, e := range g.egos {
+	for _, e := range g.concerned {
 		g.follow(e, &c)
 	}
+}
+
+// redrawShare is the share of an ego's walks that cost as much to redraw one by one
+// as all do to draw anew. An ego that is not asked for while changes redraw more
+// than that is forgotten: until it is asked for again they cost it nothing.
+const redrawShare = 1.0 / 4
+
+func (g *Graph) forgetUnasked() {
+	for i := len(g.egos) - 1; i >= 0; i-- {
+		if e := g.egos[i]; e.owed > float64(len(e.walks))*redrawShare {
+			g.Forget(e.node)
+		}
+	}
+}
+
+// expected is about how many walks of an ego a change of one of a node's edges
+// redraws, were all nodes but the ego visited alike and all edges of one weight. It
+// must not depend on the walks: if how they turned out decided which are kept, those
+// kept would not be typical.
+func (g *Graph) expected(e *ego, from Node) float64 {
+	visits := float64(len(e.walks))
+	if from != e.node {
+		visits /= (1 - g.cfg.Alpha) * float64(len(g.lists))
+	}
+	return visits / float64(g.lists[from].len+1)
 }
 
 // Load sets many edges at once, in their order, and forgets all walks: they are
@@ -144,7 +181,7 @@ func (g *Graph) view(node Node) (*ego, error) {
 	if e == nil {
 		e = g.admit(node)
 	}
-	e.used = g.calls
+	e.used, e.owed = g.calls, 0
 	return e, nil
 }
 

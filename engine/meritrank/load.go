@@ -54,7 +54,6 @@ func (g *edges) fill(l *list, rows []Edge, order []uint64) {
 	}
 	l.len = uint32(len(g.arcs)) - l.at
 	l.cap = l.len
-	l.all, l.pos = g.sums(l, math.MaxUint32)
 }
 
 // appendEdges appends all edges, by source and target.

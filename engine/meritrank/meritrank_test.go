@@ -231,6 +231,7 @@ func TestKnownScores(t *testing.T) {
 			if err := g.Set(e.From, e.To, e.Weight); err != nil {
 				t.Fatal(err)
 			}
+			touch(g)
 		}
 		scores, _ := g.Scores(nil, 0)
 		for _, s := range scores {
@@ -327,6 +328,7 @@ func TestGoldenScores(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		touch(g)
 	}
 	hash := fnv.New64a()
 	for _, read := range []func([]Score, Node, int) ([]Score, error){g.Top, g.Refined} {
@@ -439,6 +441,53 @@ func TestEviction(t *testing.T) {
 	checkAll(t, g)
 }
 
+// Walks that nobody asks for follow a few changes, are forgotten after many, and
+// come back as those of a fresh graph.
+func TestUnaskedWalksAreForgotten(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	weights := drawWeights(40, random)
+	g := loaded(Config{Seed: 2}, weights)
+	if _, err := g.Scores(nil, 7); err != nil {
+		t.Fatal(err)
+	}
+	set := func(from, to Node, weight float64) {
+		weights[[2]Node{from, to}] = weight
+		if err := g.Set(from, to, weight); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(5, 6, 0.1)
+	set(7, 9, 1e-3)
+	if redrawn := g.Usage().Redrawn; len(g.egos) != 1 || redrawn == 0 {
+		t.Fatalf("%d egos after two changes, %d walks redrawn", len(g.egos), redrawn)
+	}
+	checkAll(t, g)
+	for i := range Node(60) {
+		set(i%39, 39, float64(i+1))
+	}
+	redrawn := g.Usage().Redrawn
+	set(8, 3, 7)
+	if len(g.egos) != 0 || g.Usage().Redrawn != redrawn {
+		t.Fatalf("%d egos after many changes, which go on to redraw walks", len(g.egos))
+	}
+	got, _ := g.Scores(nil, 7)
+	want, _ := loaded(Config{Seed: 2}, weights).Scores(nil, 7)
+	if !slices.Equal(got, want) {
+		t.Error("walks that were forgotten did not come back as fresh ones")
+	}
+	for _, c := range []struct {
+		from Node
+		egos int
+	}{{6, 1}, {7, 0}} { // the ego's own edges count for more
+		for i := range 8 {
+			set(c.from, 9, float64(i+1))
+		}
+		if len(g.egos) != c.egos {
+			t.Errorf("%d egos after eight changes of an edge of %d, want %d", len(g.egos), c.from, c.egos)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	g := loaded(Config{Nodes: 10, Edges: 2}, nil)
 	for _, c := range []struct {
@@ -532,6 +581,7 @@ func TestUpdatesAllocateNothing(t *testing.T) {
 		if err := g.Set(s, d, float64(random.IntN(7)-3)); err != nil {
 			t.Fatal(err)
 		}
+		touch(g)
 	})
 	if got > 0.02 { // an array that still grows now and then
 		t.Errorf("%.3f allocations for each update", got)

@@ -160,7 +160,17 @@ func update(g *Graph, weights map[[2]Node]float64, n int, random *rand.Rand) {
 		if err := g.Set(e[0], e[1], w); err != nil {
 			panic(err)
 		}
+		touch(g)
 		return
+	}
+}
+
+// touch asks for all egos, so that their walks follow the next change as well.
+func touch(g *Graph) {
+	for _, e := range g.egos {
+		if _, _, err := g.Hits(e.node, e.node); err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -122,7 +122,7 @@ func (p *pusher) spread(g *Graph, s uint32) int {
 	mass := st.waiting
 	st.visits += mass
 	st.waiting = 0
-	l := &g.lists[s>>1]
+	l := g.summed(s >> 1)
 	all := l.all
 	if s&1 != 0 {
 		all = l.pos
@@ -251,7 +251,7 @@ func (g *Graph) chance(e *ego, v Node, number uint32, part uint32) (chance, vari
 
 // returns is the chance to come back in two steps.
 func (g *Graph) returns(v Node, part uint32) float64 {
-	l := &g.lists[v]
+	l := g.summed(v)
 	weights := g.weightsOf(l)
 	sum := 0.0
 	for i, a := range g.arcsOf(l) {
@@ -262,7 +262,7 @@ func (g *Graph) returns(v Node, part uint32) float64 {
 		if back <= 0 {
 			continue
 		}
-		other := &g.lists[a.to]
+		other := g.summed(a.to)
 		if part == 0 {
 			sum += float64(weights[i]/l.all) * (back / other.all)
 		} else {

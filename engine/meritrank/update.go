@@ -1,6 +1,7 @@
 package meritrank
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -26,23 +27,18 @@ type change struct {
 // compare works out what setting a weight does, before it is set (old sums and
 // old weight) and after (the list as it is now).
 func (g *edges) compare(from, to Node, before list, old, weight, alpha float64) change {
-	l := &g.lists[from]
+	l := g.summed(from)
 	c := change{from: from, to: to, negative: old < 0 || weight < 0, gone: weight == 0}
 	sums, olds := [2]float64{l.all, l.pos}, [2]float64{before.all, before.pos}
 	old, weight = max(old, -old), max(weight, -weight)
 	c.grows = weight > old
-	rest := sums
-	if !c.grows && !c.gone {
-		i, _ := g.find(l, to)
-		rest[0], rest[1] = g.sums(l, i)
-	}
 	for part := range c.chance {
 		switch {
 		case part == 1 && c.negative: // no way there
 		case !c.grows && c.gone:
 			c.chance[part] = 1
 		case !c.grows:
-			c.chance[part] = float64((old-weight)/old) * float64(rest[part]/sums[part])
+			c.chance[part] = float64((old-weight)/old) * float64((sums[part]-weight)/sums[part])
 		case olds[part] == 0:
 			c.dead[part], c.chance[part] = true, alpha
 		default:
@@ -225,8 +221,8 @@ func (g *Graph) turned(e *ego, c *change, w *walk) (to uint32, ok bool) {
 // shrank. If that is still much of all, adding up the others is faster than
 // drawing until one comes.
 func (g *Graph) drawOther(c *change, distrust bool, e *ego) (to uint32, ok bool) {
-	const patience = 16
-	for range patience {
+	const attempts = 16
+	for range attempts {
 		to, ok = g.draw(c.from, distrust, &e.random)
 		if !ok || to&^distrusts != c.to {
 			return to, ok
@@ -234,11 +230,11 @@ func (g *Graph) drawOther(c *change, distrust bool, e *ego) (to uint32, ok bool)
 	}
 	l := &g.lists[c.from]
 	skip, _ := g.find(l, c.to)
-	all, pos := g.sums(l, skip)
+	all := l.all
 	if distrust {
-		all = pos
+		all = l.pos
 	}
-	rest := float64(all * unit(e.random.Uint64()))
+	rest := float64((all - math.Abs(g.weights[l.at+skip])) * unit(e.random.Uint64()))
 	for i, weight := range g.weightsOf(l) {
 		if uint32(i) == skip || distrust && weight < 0 {
 			continue

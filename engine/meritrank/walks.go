@@ -51,7 +51,8 @@ func (v visit) before() visit { return v - 2 }
 type ego struct {
 	records
 	node   Node
-	used   uint64 // when it was asked for last, in calls
+	used   uint64  // when it was asked for last, in calls
+	owed   float64 // walks that changes are expected to have redrawn since then
 	random rand.ChaCha8
 
 	walks    []walk

@@ -79,6 +79,7 @@ from .meritrank import MeritRank
 from .metrics import Result
 from .node import Node, Now
 from .scenario import Scenario, ScenarioError
+from .sybils import SybilRegion
 from .world import FrameInFlight, World, WorldNode
 
 __all__ = [
@@ -146,6 +147,7 @@ __all__ = [
     "Status",
     "StoreFailed",
     "Stored",
+    "SybilRegion",
     "SyncEnded",
     "SyncNow",
     "Unwatch",

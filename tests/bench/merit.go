@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -44,10 +45,15 @@ func someEgos(edges []meritrank.Edge, n int, random *rand.Rand) []meritrank.Node
 	return egos
 }
 
-// draws makes an ego's walks if they are not there.
-func draws(g *meritrank.Graph, ego meritrank.Node) error {
-	_, err := g.Score(ego, ego)
-	return err
+// draws makes the egos' walks if they are not there, or lets them follow the next
+// changes as well if they are.
+func draws(g *meritrank.Graph, egos ...meritrank.Node) error {
+	for _, ego := range egos {
+		if _, _, err := g.Hits(ego, ego); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // meritCalculate measures how long the walks of one ego take with all that is
@@ -114,11 +120,12 @@ func scaleFree(nodes, count int, seed uint64) []meritrank.Edge {
 }
 
 // meritUpdate measures what an edge costs that is added, changed or deleted, with
-// all egos' walks following.
+// all egos' walks following. One ego is not like another, so that alone they need
+// more rounds.
 func meritUpdate(rounds int) error {
 	return onOTC("meritrank_update", func(edges []meritrank.Edge) error {
 		for _, egos := range []int{1, 20} {
-			if err := updates("bitcoin_otc", edges, egos, rounds); err != nil {
+			if err := updates("bitcoin_otc", edges, egos, rounds*max(20/egos, 1)); err != nil {
 				return err
 			}
 		}
@@ -174,15 +181,14 @@ func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 		if err != nil {
 			return err
 		}
-		for _, ego := range someEgos(edges, egos, random) {
-			if err := draws(g, ego); err != nil {
-				return err
-			}
+		watching := someEgos(edges, egos, random)
+		if err := draws(g, watching...); err != nil {
+			return err
 		}
 		kinds = kinds[:0]
 		for _, w := range list {
 			drawn := g.Usage().Redrawn
-			mean, tail, err := timeUpdates(g, w.edges)
+			mean, tail, err := timeUpdates(g, watching, w.edges)
 			if err != nil {
 				return err
 			}
@@ -192,23 +198,23 @@ func updates(name string, edges []meritrank.Edge, egos, rounds int) error {
 		}
 	}
 	for _, kind := range kinds {
-		emit("meritrank_update_us", median(means[kind]), "us", parameters{
+		emit("meritrank_update_us", mean(means[kind]), "us", parameters{
 			"graph": name, "kind": kind, "egos": egos, "walks": meritWalks, "updates": sample, "rounds": rounds,
-			"p99_us": median(tails[kind]), "walks_redrawn": median(redrawn[kind]),
+			"p99_us": median(tails[kind]), "walks_redrawn": mean(redrawn[kind]),
 		})
 	}
 	return nil
 }
 
-// timeUpdates sets all edges and returns the mean and the 99th percentile of what
-// one takes, in microseconds. The first tenth lets arrays grow that were as long as
+// timeUpdates sets all edges, asks for all egos after each, and returns the mean and
+// the 99th percentile of what one takes, in microseconds. The first tenth lets arrays grow that were as long as
 // their content; then the mean is measured, then each one alone, as looking at the
 // clock takes as long as an update.
-func timeUpdates(g *meritrank.Graph, list []meritrank.Edge) (mean, tail float64, err error) {
+func timeUpdates(g *meritrank.Graph, egos []meritrank.Node, list []meritrank.Edge) (mean, tail float64, err error) {
 	set := func(list []meritrank.Edge, done func()) {
 		for _, e := range list {
 			if err == nil {
-				err = g.Set(e.From, e.To, e.Weight)
+				err = errors.Join(g.Set(e.From, e.To, e.Weight), draws(g, egos...))
 				done()
 			}
 		}
@@ -227,6 +233,49 @@ func timeUpdates(g *meritrank.Graph, list []meritrank.Edge) (mean, tail float64,
 	})
 	slices.Sort(each)
 	return cpu.Seconds() * 1e6 / float64(half-warm), each[len(each)*99/100].Seconds() * 1e6, err
+}
+
+// meritJoin measures what an opinion costs a node that hears 50,000 of them in a
+// network of 1,000 peers, one after the other, while it asks for its scores now and
+// then: after each so many. At 0 its walks never get anywhere, as it has no opinion
+// of its own.
+func meritJoin(rounds int) error {
+	const peers, opinions = 1_000, 50_000
+	edges := scaleFree(peers, opinions, 1)
+	for _, every := range []int{0, 10, 100, 1_000, opinions} {
+		var times []float64
+		for round := range rounds {
+			ego := meritrank.Node(round)
+			if every == 0 {
+				ego = peers
+			}
+			g, err := meritGraph(nil, meritrank.Config{Seed: uint64(round), Egos: 1})
+			if err != nil {
+				return err
+			}
+			var scores []meritrank.Score
+			watch := start()
+			for i, e := range edges {
+				err = errors.Join(err, g.Set(e.From, e.To, e.Weight))
+				if every == 0 {
+					err = errors.Join(err, draws(g, ego))
+				} else if (i+1)%every == 0 {
+					var failed error
+					scores, failed = g.Scores(scores[:0], ego)
+					err = errors.Join(err, failed)
+				}
+			}
+			_, cpu := watch.stop()
+			if err != nil {
+				return err
+			}
+			times = append(times, cpu.Seconds()*1e6/opinions)
+		}
+		emit("meritrank_join_us", median(times), "us", parameters{
+			"peers": peers, "opinions": opinions, "walks": meritWalks, "asks_every": every, "rounds": rounds,
+		})
+	}
+	return nil
 }
 
 // meritScores measures reading all scores, sorted, and the 50 highest.

@@ -117,6 +117,9 @@ func (h *history) update(times int) error {
 		if err := h.set(from, to, weight); err != nil {
 			return err
 		}
+		if err := draws(h.graph, 0); err != nil { // or the walks would be forgotten
+			return err
+		}
 	}
 	return nil
 }
