@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cbor2
@@ -18,5 +19,8 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
 
 def settings(fields: dict[str, Any]) -> bytes:
     """The configuration of a handle: keys in canonical order, and floats of 64 bits, which
-    canonical CBOR would shorten."""
+    canonical CBOR would shorten. Raises `ValueError` for floats that are not finite."""
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, want a finite number")
     return cbor2.dumps({name: fields[name] for name in sorted(fields, key=lambda k: (len(k), k))})

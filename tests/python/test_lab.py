@@ -84,7 +84,7 @@ def test_rounds_go_on_from_where_they_were():
         (5000, {}, BadConfigError, "5000 nodes, want 2 to 4096"),
         (20, {"start": 20}, BadConfigError, "fewer than the 20 nodes"),
         (20, {"liars": 1.0}, BadConfigError, "liars is 1"),
-        (20, {"liars": float("nan")}, BadConfigError, "liars is NaN"),
+        (20, {"liars": float("nan")}, ValueError, "liars is nan"),
         (20, {"delay_ms": -1}, BadConfigError, "delay is"),
         (20, {"trust": "blind"}, BadConfigError, "credulous checked ranked"),
         (20, {"noise_ms": np.ones((20, 20))}, ValueError, "goes with a matrix"),
