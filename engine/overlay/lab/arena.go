@@ -216,12 +216,14 @@ func (a *Arena) happen(it *item) {
 	}
 }
 
-// refused tells a dialer that its dial led to nothing.
+// refused tells a dialer that its dial led to nothing, unless the other side has
+// dialed meanwhile.
 func (a *Arena) refused(w *wire, dialer, other int) {
 	if a.wires[key(dialer, other)] == w {
 		delete(a.wires, key(dialer, other))
 	}
-	if !a.Members[dialer].Dead {
+	m := a.Members[dialer]
+	if p := m.Table.Find(MemberID(other)); !m.Dead && (p == nil || !p.Up) {
 		a.tell(dialer, overlay.Down{Peer: MemberID(other)})
 	}
 }
