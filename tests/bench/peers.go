@@ -22,6 +22,7 @@ var peerMeasurements = []measurement{
 	{"meritrank_load", meritLoad},
 	{"meritrank_tau", meritTau},
 	{"overlay_rtt_ratio", overlayRatio},
+	{"peerswap", peerSwap},
 }
 
 // dataDir holds the data sets that some figures need.
@@ -29,6 +30,7 @@ var dataDir string
 
 func peers(flags *flag.FlagSet, args []string) error {
 	flags.StringVar(&dataDir, "data", "", "the `folder` of bitcoin_otc, wonderproxy222 and planetlab490, which some figures need")
+	swapFlags(flags)
 	return measure(peerMeasurements, flags, args)
 }
 
