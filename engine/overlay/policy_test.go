@@ -17,7 +17,7 @@ const (
 // policies are all there are: what is tested here holds of each of them.
 var policies = []struct {
 	name   string
-	wanted int // connections that it wants where there are enough peers
+	wanted int // connections that it wants where there are enough peers; -1 where that takes peers that answer
 	own    int // of its own making at least, whoever connects to it
 	make   func(*Table, *Chart, *rand.Rand) Policy
 }{
@@ -25,6 +25,7 @@ var policies = []struct {
 	{"introductions", 6, 6, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewIntroductions(t, period, r) }},
 	{"mesh", 5, 2, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewMesh(t, period, r) }},
 	{"nearest", 8, 0, func(t *Table, c *Chart, r *rand.Rand) Policy { return NewNearest(t, c, period, r) }},
+	{"peerswap", -1, 0, func(t *Table, _ *Chart, r *rand.Rand) Policy { return NewPeerSwap(t, 7, 7*period, r) }},
 }
 
 // A host does for a policy what a service does, and checks what the policy asks for.

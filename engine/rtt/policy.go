@@ -22,6 +22,7 @@ var policies = []struct {
 	{StaticPolicy, func(s *Service) overlay.Policy { return overlay.NewStatic(s.table) }},
 	{"introductions", (*Service).introductions},
 	{"mesh", (*Service).mesh},
+	{"peerswap", (*Service).peerswap},
 }
 
 // Policies lists the names.
@@ -48,6 +49,11 @@ func (s *Service) mesh() overlay.Policy {
 	p := overlay.NewMesh(s.table, s.cfg.RoundNs, s.rng)
 	p.Size(s.cfg.Degree)
 	return p
+}
+
+// peerswap swaps about once a round.
+func (s *Service) peerswap() overlay.Policy {
+	return overlay.NewPeerSwap(s.table, s.cfg.Degree, int64(s.cfg.Degree)*s.cfg.RoundNs, s.rng)
 }
 
 // tell gives the policy an event and carries out what it wants.

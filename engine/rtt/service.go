@@ -37,14 +37,15 @@ type Config struct {
 	// PublishNs is the least time between two opinions about one peer, ns; 60 s.
 	PublishNs int64 `cbor:"publish_ns,omitempty"`
 	// Policy chooses the connections: "nearest", the default, "introductions",
-	// "mesh", or "static" for those that the host makes.
+	// "mesh", "peerswap", or "static" for those that the host makes.
 	Policy string `cbor:"policy,omitempty"`
 	// Best, Random and Probes are the slots of overlay.Nearest; 6, 2, 3.
 	Best   int `cbor:"best,omitempty"`
 	Random int `cbor:"random,omitempty"`
 	Probes int `cbor:"probes,omitempty"`
-	// Degree is how many connections overlay.Introductions makes, and what
-	// overlay.Mesh takes its bounds from, 2 to 256; 6.
+	// Degree is how many connections overlay.Introductions makes and
+	// overlay.PeerSwap keeps (there 2 to 32), and what overlay.Mesh takes its bounds
+	// from, 2 to 256; 6.
 	Degree int `cbor:"degree,omitempty"`
 	// Inbound is how many connections of others' making are kept that the policy
 	// does not want; 16.

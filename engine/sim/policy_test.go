@@ -77,3 +77,66 @@ func TestNodesKeepAMesh(t *testing.T) {
 		t.Error("half of the nodes have not crashed")
 	}
 }
+
+const swapPolicy = `
+nodes = 24
+seed = 2
+duration = "300s"
+stop = "never"
+[node]
+services = ["rtt"]
+[rtt]
+policy = "peerswap"
+degree = 4
+round = "2s"
+publish = "1h"
+[topology]
+kind = "ring"
+[links]
+latency = "geographic"
+loss = 0.01
+[[workload]]
+count = 1
+`
+
+// Real nodes that begin as a ring come to four neighbours each, who change all the
+// time, and stay one network.
+func TestNodesSwapPeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	w, err := NewWorld(plan(t, swapPolicy), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	neighbours := func() map[[2]uint32]bool {
+		list := map[[2]uint32]bool{}
+		for i := range w.nodes {
+			for _, p := range rttReport(t, w, uint32(i)).Peers {
+				if p.Slot && p.Up {
+					list[[2]uint32{uint32(i), w.byPeer[p.Peer]}] = true
+				}
+			}
+		}
+		return list
+	}
+	w.Run(60e9, 0)
+	early := neighbours()
+	w.Run(120e9, 0)
+	late, both := neighbours(), 0
+	for edge := range late {
+		if early[edge] {
+			both++
+		}
+	}
+	t.Logf("%d and %d neighbours, %d of them the same", len(early), len(late), both)
+	if want := 4 * len(w.nodes); min(len(early), len(late)) < want*8/10 || max(len(early), len(late)) > want*11/10 {
+		t.Errorf("%d and %d neighbours, want about %d", len(early), len(late), want)
+	}
+	if both > len(late)/2 {
+		t.Errorf("%d of %d neighbours stayed for a minute", both, len(late))
+	}
+	if !w.Equal() || len(w.parts()) != 1 {
+		t.Error("not one network with one set")
+	}
+}

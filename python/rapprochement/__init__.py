@@ -70,6 +70,7 @@ from ._wire import (
     Watch,
     WritePolicy,
 )
+from .arena import peerswap
 from .cbor import Effect, Event
 from .comparison import compare
 from .errors import RapprochementError
@@ -159,4 +160,5 @@ __all__ = [
     "WritePolicy",
     "compare",
     "identity",
+    "peerswap",
 ]

@@ -27,6 +27,7 @@ var peerMeasurements = []measurement{
 	{"mesh_sessions", meshSessions},
 	{"recovery_rounds", recoveryRounds},
 	{"attack", attacks},
+	{"peerswap", peerSwap},
 }
 
 // dataDir holds the data sets that some figures need.
@@ -34,6 +35,7 @@ var dataDir string
 
 func peers(flags *flag.FlagSet, args []string) error {
 	flags.StringVar(&dataDir, "data", "", "the `folder` of bitcoin_otc, wonderproxy222 and planetlab490, which some figures need")
+	swapFlags(flags)
 	return measure(peerMeasurements, flags, args)
 }
 
