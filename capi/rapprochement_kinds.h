@@ -103,7 +103,8 @@ enum {
   RAP_EVENT_ACCEPT_LOSS = 24,
   RAP_EVENT_EXPORT = 25,
   RAP_EVENT_IMPORT = 26,
-  RAP_EVENT_ASK = 27
+  RAP_EVENT_ASK = 27,
+  RAP_EVENT_SYNC_PART = 28
 };
 
 /* MessageKind numbers the messages between nodes. Append-only. A kind that
@@ -120,7 +121,8 @@ enum {
   RAP_MESSAGE_CLOSE = 9,
   RAP_MESSAGE_REFUSE = 10,
   RAP_MESSAGE_SERVICE = 11,
-  RAP_MESSAGE_CREDENTIAL = 12 /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
+  RAP_MESSAGE_CREDENTIAL = 12, /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
+  RAP_MESSAGE_OPEN_PART = 13
 };
 
 /* RankCommandKind numbers the commands. Append-only. */

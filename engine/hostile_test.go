@@ -24,6 +24,7 @@ type villain struct {
 	kinds map[codec.FaultKind]int
 	gone  bool // the node has hung up
 	sent  int
+	ended []codec.SyncEnded
 	got   int
 	// What the node said lately.
 	frames [][]byte
@@ -88,12 +89,54 @@ func (v *villain) step(ev codec.Event) {
 			v.kinds[ef.Fault]++
 		case *codec.HangUp:
 			v.gone = true
+		case *codec.SyncEnded:
+			v.ended = append(v.ended, *ef)
 		case *codec.WakeAt:
 			if ef.Mono != 0 && ef.Mono <= v.mono {
 				v.t.Fatalf("wants to be woken at %d, it is %d", ef.Mono, v.mono)
 			}
 		}
 	}
+}
+
+// heardOf returns the messages of a kind in what the node said lately, and forgets
+// all of that.
+func (v *villain) heardOf(kind codec.MessageKind) (list []codec.Message) {
+	v.t.Helper()
+	for _, data := range v.frames {
+		_, messages, err := codec.ParseFrame(data, nil)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		for _, m := range messages {
+			if m.Kind == kind {
+				list = append(list, m)
+			}
+		}
+	}
+	v.frames = nil
+	return list
+}
+
+// closed returns how the node closed sessions lately.
+func (v *villain) closed() (outcomes []codec.Outcome) {
+	v.t.Helper()
+	for _, m := range v.heardOf(codec.MsgClose) {
+		var c codec.Close
+		if err := m.Decode(&c); err != nil {
+			v.t.Fatal(err)
+		}
+		outcomes = append(outcomes, c.Outcome)
+	}
+	return outcomes
+}
+
+// calm ends the node's own sessions, which would win over those that cross them.
+func (v *villain) calm() {
+	for i := range int64(20) {
+		v.say(codec.MsgClose, &codec.Close{Session: -1 - i, Outcome: codec.OutcomeTimedOut})
+	}
+	v.frames = nil
 }
 
 func (v *villain) frame(data []byte) {
@@ -187,7 +230,7 @@ func (v *villain) batch() []byte {
 // message is a well-formed message that may make no sense.
 func (v *villain) message() (kind codec.MessageKind, fields any) {
 	strategies := []string{"full", "frontier", "riblt", "", "none"}
-	switch kind = codec.MessageKind(1 + v.rng.IntN(13)); kind {
+	switch kind = codec.MessageKind(1 + v.rng.IntN(14)); kind {
 	case codec.MsgHello:
 		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(5)]}
 	case codec.MsgSpaces:
@@ -207,6 +250,12 @@ func (v *villain) message() (kind codec.MessageKind, fields any) {
 		return kind, &codec.Eager{Index: v.number(), Eager: v.rng.IntN(2) == 0}
 	case codec.MsgOpen:
 		return kind, &codec.Open{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(5)], Count: v.number(), Summary: codec.ID{1}}
+	case codec.MsgOpenPart:
+		part := codec.Part{Since: v.number(), Until: v.number()}
+		if v.rng.IntN(2) == 0 {
+			part.Prefix = codec.MustKey("k")
+		}
+		return kind, &codec.OpenPart{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(5)], Count: v.number(), Part: part}
 	case codec.MsgData:
 		return kind, &codec.Data{Session: v.session(), Payload: v.bytes(200)}
 	case codec.MsgClose:

@@ -155,6 +155,44 @@ type Loader interface {
 // The syncer runs another one when the summaries still differ afterwards.
 type Hint interface{ Hint() }
 
+// A Splitter is a strategy that can run on a part of a set as well.
+type Splitter interface {
+	Strategy
+	// Part returns what a session on a part of the set runs on. It is called in
+	// the step in which the view was pinned.
+	Part(view SplitView, part *codec.Part) Part
+}
+
+// A SplitView is a View that finds records by their keys.
+type SplitView interface {
+	View
+	// Under does what Items does for the records whose keys have a prefix, at a
+	// cost that follows their number. It shows the set as it is now.
+	Under(prefix codec.Key, fn func(item *Item) bool)
+}
+
+// EachIn calls fn for the records of a part and returns how many it had to read.
+func EachIn(view SplitView, part *codec.Part, fn func(item *Item)) (read int) {
+	from, to := part.Window()
+	view.Under(part.Prefix, func(item *Item) bool {
+		if read++; from <= item.Time && item.Time < to {
+			fn(item)
+		}
+		return true
+	})
+	return read
+}
+
+// A Part is one side's part of a set. Its sessions are those of a Strategy.
+type Part interface {
+	// Count is the number of records.
+	Count() uint64
+	// Read is how many records had to be read to make it.
+	Read() int
+	Open(peer Peer, out *Out) Session
+	Accept(peer Peer, out *Out) Session
+}
+
 // IsHint reports whether a strategy is only a hint.
 func IsHint(s Strategy) bool {
 	_, hint := s.(Hint)

@@ -125,7 +125,7 @@ type Host interface {
 
 // A View is a pinned set that must be closed.
 type View interface {
-	reconcile.View
+	reconcile.SplitView
 	Summary() codec.ID
 	Close()
 }
@@ -139,8 +139,11 @@ type Syncer struct {
 	links  []*link // by number
 	peers  []*peer // by key
 	spaces []*space
-	batch  batchCache
-	body   []byte // scratch of the frame being filled
+
+	debtOfStrangers int64
+
+	batch batchCache
+	body  []byte // scratch of the frame being filled
 
 	// Most steps are a frame that concerns only the link it came on: the other
 	// links then have nothing to say, and their wakes stay what they were.
