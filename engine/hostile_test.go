@@ -25,6 +25,7 @@ type villain struct {
 	gone  bool // the node has hung up
 	sent  int
 	ended []codec.SyncEnded
+	opens int64 // sessions on parts
 	got   int
 	// What the node said lately.
 	frames [][]byte
@@ -45,7 +46,7 @@ func (v *villain) link() uint64 { return 1 }
 func (v *villain) connect(nonce uint64) {
 	v.step(&codec.LinkUp{Peer: v.me.peer, Link: v.link()})
 	name := codec.SpaceName{Index: 3, Blind: v.blind(v.space, nonce)}
-	v.say(codec.MsgHello, &codec.Hello{Protocol: codec.ProtocolVersion, Nonce: nonce, Window: 1 << 20, Strategies: []string{"full", "frontier", "riblt"}})
+	v.say(codec.MsgHello, &codec.Hello{Protocol: codec.ProtocolVersion, Nonce: nonce, Window: 1 << 20, Strategies: []string{"full", "frontier", "riblt", "salted"}})
 	v.say(codec.MsgSpaces, &codec.Spaces{Add: []codec.SpaceName{name}})
 }
 
@@ -129,6 +130,33 @@ func (v *villain) closed() (outcomes []codec.Outcome) {
 		outcomes = append(outcomes, c.Outcome)
 	}
 	return outcomes
+}
+
+// work makes the node read at least so many records below a prefix, of which none are
+// in the window, and returns how
+// often it was too busy for that.
+func (v *villain) work(records int) (busy int) {
+	for ; records > 0; records -= 100 * 50 {
+		var body []byte
+		for range 100 {
+			v.opens++
+			body = codec.AppendMessage(body, codec.MsgOpenPart, &codec.OpenPart{
+				Session: v.opens, Index: 3, Strategy: "full", Part: codec.Part{Prefix: codec.MustKey("k"), Since: 1 << 47},
+			})
+		}
+		v.raw(100, body)
+		for _, data := range v.frames {
+			if head, _, err := codec.ParseFrame(data, nil); err == nil {
+				v.heard = max(v.heard, head.Seq)
+			}
+		}
+		for _, o := range v.closed() {
+			if o == codec.OutcomeBusy {
+				busy++
+			}
+		}
+	}
+	return busy
 }
 
 // calm ends the node's own sessions, which would win over those that cross them.
@@ -229,10 +257,10 @@ func (v *villain) batch() []byte {
 
 // message is a well-formed message that may make no sense.
 func (v *villain) message() (kind codec.MessageKind, fields any) {
-	strategies := []string{"full", "frontier", "riblt", "", "none"}
+	strategies := []string{"full", "frontier", "riblt", "salted", "", "none"}
 	switch kind = codec.MessageKind(1 + v.rng.IntN(14)); kind {
 	case codec.MsgHello:
-		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(5)]}
+		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(len(strategies))]}
 	case codec.MsgSpaces:
 		s := &codec.Spaces{}
 		for range v.rng.IntN(5) {
@@ -249,13 +277,13 @@ func (v *villain) message() (kind codec.MessageKind, fields any) {
 	case codec.MsgEager:
 		return kind, &codec.Eager{Index: v.number(), Eager: v.rng.IntN(2) == 0}
 	case codec.MsgOpen:
-		return kind, &codec.Open{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(5)], Count: v.number(), Summary: codec.ID{1}}
+		return kind, &codec.Open{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(len(strategies))], Count: v.number(), Summary: codec.ID{1}}
 	case codec.MsgOpenPart:
 		part := codec.Part{Since: v.number(), Until: v.number()}
 		if v.rng.IntN(2) == 0 {
 			part.Prefix = codec.MustKey("k")
 		}
-		return kind, &codec.OpenPart{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(5)], Count: v.number(), Part: part}
+		return kind, &codec.OpenPart{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(len(strategies))], Count: v.number(), Part: part}
 	case codec.MsgData:
 		return kind, &codec.Data{Session: v.session(), Payload: v.bytes(200)}
 	case codec.MsgClose:

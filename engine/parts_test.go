@@ -154,36 +154,10 @@ func TestHostileParts(t *testing.T) {
 	}
 	v := newVillain(t, 1)
 	v.calm()
-	number := int64(0)
-	open := func(count int) (busy int) {
-		var body []byte
-		for range count {
-			number++
-			body = codec.AppendMessage(body, codec.MsgOpenPart, &codec.OpenPart{
-				Session: number, Index: 3, Strategy: "full", Part: codec.Part{Prefix: codec.MustKey("k")},
-			})
-		}
-		v.raw(count, body)
-		for _, data := range v.frames {
-			if head, _, err := codec.ParseFrame(data, nil); err == nil {
-				v.heard = max(v.heard, head.Seq)
-			}
-		}
-		for _, o := range v.closed() {
-			if o == codec.OutcomeBusy {
-				busy++
-			}
-		}
-		return busy
-	}
-	busy := 0
-	for range 60 { // 6,000 times 50 records within 60 ms
-		busy += open(100)
-	}
-	if busy < 3000 || busy > 5000 || len(v.kinds) > 0 {
+	if busy := v.work(300_000); busy < 3000 || busy > 5000 || len(v.kinds) > 0 { // within 60 ms
 		t.Errorf("busy %d times, faults %v", busy, v.kinds)
 	}
-	if v.mono += 5e9; open(1) != 0 {
+	if v.mono += 5e9; v.work(1) != 0 {
 		t.Error("busy when all has been paid for")
 	}
 }

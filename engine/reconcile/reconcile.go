@@ -99,6 +99,9 @@ type Saver interface {
 // Peer is what the other side said about its set when the session began.
 type Peer struct {
 	Count uint64
+	// Salt is the same on both sides and of this session alone: nobody else knows
+	// it, and neither side can choose it.
+	Salt uint64
 }
 
 // Out collects what a session wants done. The syncer performs it in the order
@@ -115,14 +118,20 @@ type Out struct {
 	Asked int
 	// Done ends the initiator's part.
 	Done bool
-	// Fallback asks for a session with FullName instead: this strategy cannot
-	// finish on these sets.
+	// Fallback asks for a session with SaltedName or FullName instead: this
+	// strategy cannot finish on these sets.
 	Fallback bool
 }
 
-// FullName is the strategy that always works: every other one may fall back to
-// it.
-const FullName = "full"
+// The strategies to fall back to.
+const (
+	// FullName is the one that always works.
+	FullName = "full"
+	// SaltedName is the one that nobody can have chosen records against. It costs
+	// a walk through the whole set, but bytes for the difference alone: it is
+	// tried before FullName.
+	SaltedName = "salted"
+)
 
 // A Session is one side of a run.
 type Session interface {

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -115,9 +117,35 @@ func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, part *code
 		l.queue(forReconcile, codec.MsgOpen, &codec.Open{
 			Session: ss.number, Index: ch.mine, Strategy: st.Name(), Count: view.Count(), Summary: view.Summary(),
 		})
-		ss.run = st.Open(view, reconcile.Peer{Count: ch.peerCount}, &out)
+		ss.run = st.Open(view, s.peerOf(ss, ch.peerCount), &out)
 	}
 	s.apply(ss, &out)
+}
+
+// peerOf is what a strategy is told of the other side of a session, and notes what
+// a salt of its own costs.
+func (s *Syncer) peerOf(ss *session, count uint64) reconcile.Peer {
+	peer := reconcile.Peer{Count: count}
+	if ss.strategy.Name() == reconcile.SaltedName {
+		peer.Salt = ss.salt()
+		s.worked(ss.ch.link.peer, saltNs*int64(ss.view.Count()))
+	}
+	return peer
+}
+
+// salt is a number that both sides of a session know, and nobody else.
+func (ss *session) salt() uint64 {
+	l := ss.ch.link
+	opener, other := l.nonce, l.theirs.Nonce
+	if !ss.mine() {
+		opener, other = other, opener
+	}
+	b := []byte("rapprochement/1 session\x00")
+	for _, word := range []uint64{opener, other, uint64(max(ss.number, -ss.number))} {
+		b = binary.LittleEndian.AppendUint64(b, word)
+	}
+	sum := sha256.Sum256(b)
+	return binary.LittleEndian.Uint64(sum[:])
 }
 
 // onOpen answers the peer's Open; what an OpenPart says beside that is in part.
@@ -149,7 +177,7 @@ func (s *Syncer) refusal(l *link, ch *channel, st reconcile.Strategy, m *codec.O
 		return codec.OutcomePaused
 	case st == nil || m.Strategy == "":
 		return codec.OutcomeUnsupported
-	case part != nil && !s.mayWork(l.peer):
+	case (part != nil || m.Strategy == reconcile.SaltedName) && !s.mayWork(l.peer):
 		return codec.OutcomeBusy
 	}
 	// Of two sessions that cross, the smaller key's wins on both sides.
@@ -198,9 +226,9 @@ func (s *Syncer) accept(ch *channel, st reconcile.Strategy, m *codec.Open, part 
 		ch.space.catchUp = ss
 	}
 	var out reconcile.Out
-	if peer := (reconcile.Peer{Count: m.Count}); part != nil {
+	if peer := s.peerOf(ss, m.Count); part != nil {
 		p := st.(reconcile.Splitter).Part(view, part)
-		s.worked(ch.link.peer, p.Read())
+		s.worked(ch.link.peer, readNs*int64(p.Read()))
 		ss.run = p.Accept(peer, &out)
 	} else {
 		ss.run = st.Accept(view, peer, &out)
@@ -237,7 +265,7 @@ func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 		ss.ch.lag += uint64(len(out.Give) + len(out.Want) + out.Asked)
 	}
 	if out.Fallback {
-		s.follow(ss, codec.OutcomeUnconfirmed, true, reconcile.FullName)
+		s.follow(ss, codec.OutcomeUnconfirmed, true, s.resort(ss))
 		return
 	}
 	if out.Done && ss.mine() {
@@ -319,7 +347,7 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 	var out reconcile.Out
 	if err := ss.run.Receive(m.Payload, &out); err != nil {
 		s.fault(l, codec.FaultSession, err.Error())
-		s.follow(ss, codec.OutcomeFault, true, reconcile.FullName)
+		s.follow(ss, codec.OutcomeFault, true, s.resort(ss))
 		return
 	}
 	if ss.mine() && (len(out.Payloads) > 0 || out.Done) {
@@ -331,10 +359,12 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 
 // follow ends a session and starts another one in its place, which takes over its
 // request: with the named strategy, or the first of ours that is another one.
-// Only once: two that fail in a row wait for the next interval. Of a part nothing
+// Only once, or twice where the salted sketch was in between: others that fail in a
+// row wait for the next interval. Of a part nothing
 // follows: few strategies can do it.
 func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name string) {
-	if !ss.mine() || ss.part != nil || ss.follows || ss.ch.session != ss || name == ss.strategy.Name() {
+	again := ss.follows && ss.strategy.Name() != reconcile.SaltedName
+	if !ss.mine() || ss.part != nil || again || ss.ch.session != ss || name == ss.strategy.Name() {
 		s.endSession(ss, outcome, tell)
 		return
 	}
@@ -352,6 +382,16 @@ func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name stri
 	if next != nil {
 		s.open(ss.ch, next, req, nil, true)
 	}
+}
+
+// resort is what follows a session that could not finish: the salted sketch, if both
+// sides have it and this node may be made to walk through its set, else full.
+func (s *Syncer) resort(ss *session) string {
+	name := reconcile.SaltedName
+	if ss.strategy.Name() == name || s.strategyFor(ss.ch.link, name, nil) == nil || !s.mayWork(ss.ch.link.peer) {
+		return reconcile.FullName
+	}
+	return name
 }
 
 // onSessionWant is the initiator's last word: give what it wants, then close.
@@ -385,10 +425,10 @@ func (s *Syncer) onClose(l *link, m *codec.Close) {
 		s.endSession(ss, outcome, false)
 	case outcome == codec.OutcomeEqual || outcome == codec.OutcomeFinished:
 		s.finished(ss, outcome, m)
+	case outcome == codec.OutcomeUnconfirmed || outcome == codec.OutcomeFault || ss.strategy.Name() == reconcile.SaltedName:
+		s.follow(ss, outcome, false, s.resort(ss))
 	case outcome == codec.OutcomeUnsupported:
 		s.follow(ss, outcome, false, "")
-	case outcome == codec.OutcomeUnconfirmed || outcome == codec.OutcomeFault:
-		s.follow(ss, outcome, false, reconcile.FullName)
 	default:
 		s.endSession(ss, outcome, false)
 	}

@@ -1,12 +1,13 @@
 package syncer
 
-// What a peer may make this node read beyond what sessions cost otherwise: the
-// records below a key prefix.
+// What a peer may make this node do beyond what sessions cost otherwise: read the
+// records below a key prefix, or walk through a set for a sketch of one session.
 const (
-	// workRate is in records a second: at about a microsecond each, a tenth of a
-	// core.
-	workRate = 100_000
-	// workAheadNs is how much of that a peer may have used before its time.
+	readNs = 1000 // about what reading a record takes
+	saltNs = 100  // about what a record takes in such a sketch, once made twice as large
+	// workShare is the part of one core that a peer may use that way: a tenth.
+	workShare = 10
+	// workAheadNs is how long before its time a peer may have used it.
 	workAheadNs = 1e9
 )
 
@@ -23,8 +24,9 @@ func (s *Syncer) debt(p *peer) *int64 {
 // mayWork reports whether a peer may cause such work now.
 func (s *Syncer) mayWork(p *peer) bool { return *s.debt(p) <= s.now+workAheadNs }
 
-// worked notes how many records were read for a peer.
-func (s *Syncer) worked(p *peer, records int) {
+// worked notes work for a peer, in nanoseconds of one core. It is an estimate, as
+// what happens must not depend on the machine.
+func (s *Syncer) worked(p *peer, ns int64) {
 	at := s.debt(p)
-	*at = max(*at, s.now) + int64(records)*(1e9/workRate)
+	*at = max(*at, s.now) + workShare*ns
 }

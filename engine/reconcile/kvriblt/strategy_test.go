@@ -361,3 +361,30 @@ func Example() {
 	fmt.Println(left.Equal(right), cost.Given, cost.Rounds, err)
 	// Output: true 2 1 <nil>
 }
+
+// Registers whose keys were chosen to share their first cells stall a session, which
+// gives up within its bound; the salted sketch that follows places records.
+func TestGroundKeys(t *testing.T) {
+	const pairs, shared = 40, 900
+	places := func(rec *reconciletest.Record) (h uint64) {
+		r := routeOf(keyID(rec.Key))
+		for s := 1; r.cell(s) < shared; s++ {
+			h = mix64(h + uint64(r.cell(s)))
+		}
+		return h
+	}
+	ground, hashed := reconciletest.Ground(&reconciletest.Salt, pairs, places)
+	left, right := reconciletest.NewSet(Strategy{}), reconciletest.NewSet(Strategy{})
+	for n := range uint64(3000) {
+		left.Add(reconciletest.NewRecord(n))
+		right.Add(reconciletest.NewRecord(n))
+	}
+	for _, r := range ground {
+		right.Add(r)
+	}
+	cost, err := reconciletest.Session(Strategy{}, left, right, func() {})
+	if err != nil || !cost.Fallback || cost.Bytes < 5000 || cost.Bytes > 20_000 {
+		t.Errorf("%d hashes: %+v, %v", hashed, cost, err)
+	}
+	t.Logf("%d hashes: %+v", hashed, cost)
+}
