@@ -19,8 +19,9 @@ type session struct {
 	run      reconcile.Session // nil until the responder has answered
 	view     View
 	began    int64
-	progress int64 // when something last came
-	follows  bool  // it was started because another could not finish
+	progress int64  // when something last came
+	follows  bool   // it was started because another could not finish
+	news     uint64 // of the space when it began
 
 	payloads [][]byte
 	gives    []uint64
@@ -96,7 +97,7 @@ func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, part *code
 	l := ch.link
 	view := s.host.Pin(ch.space.id)
 	ss := &session{
-		ch: ch, number: l.nextOpen, strategy: st, part: part, view: view, began: s.now, progress: s.now, follows: follows,
+		ch: ch, number: l.nextOpen, strategy: st, part: part, view: view, began: s.now, progress: s.now, follows: follows, news: ch.space.news,
 		report: codec.SyncEnded{Req: req, Peer: l.peer.id, Space: ch.space.id, Strategy: st.Name(), Rounds: 1},
 	}
 	l.nextOpen++
@@ -374,6 +375,11 @@ func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name stri
 			next = s.strategyFor(ss.ch.link, st.Name(), nil)
 		}
 	}
+	s.replace(ss, outcome, tell, next)
+}
+
+// replace ends a session, and opens one with another strategy if there is one.
+func (s *Syncer) replace(ss *session, outcome codec.Outcome, tell bool, next reconcile.Strategy) {
 	req := ss.report.Req
 	if next != nil {
 		ss.report.Req = 0 // the next one answers
@@ -382,6 +388,14 @@ func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name stri
 	if next != nil {
 		s.open(ss.ch, next, req, nil, true)
 	}
+}
+
+// overlooked reports that a session has found some differences but not all, although
+// nobody wrote meanwhile: two registers share a place in its sketch. Where records
+// may come or go by other ways, it cannot be known.
+func (ss *session) overlooked() bool {
+	sp := ss.ch.space
+	return !ss.follows && !ss.ch.shared() && len(sp.wanted) == 0 && sp.news == ss.news+ss.report.Received
 }
 
 // resort is what follows a session that could not finish: the salted sketch, if both
@@ -469,6 +483,8 @@ func (s *Syncer) finished(ss *session, outcome codec.Outcome, m *codec.Close) {
 		s.follow(ss, codec.OutcomeUnconfirmed, false, "")
 	case found == 0:
 		s.follow(ss, outcome, false, reconcile.FullName)
+	case ss.overlooked():
+		s.replace(ss, outcome, false, ss.strategy)
 	default: // both sides kept writing
 		s.endSession(ss, outcome, false)
 	}

@@ -166,6 +166,7 @@ type space struct {
 	channels []*channel // by link number
 	wanted   map[uint64]*wanted
 	fresh    uint64 // records that have come since rateAt
+	news     uint64 // records that have come at all
 	rateAt   int64
 	probe    int        // trailing zeros of short ids that may prune
 	waiting  []deadline // for announced records to come by themselves
@@ -272,6 +273,7 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 	}
 	s.many = true
 	sp.fresh++
+	sp.news++
 	if w := sp.wanted[short]; w != nil {
 		delete(sp.wanted, short)
 		if w.hole {
