@@ -57,12 +57,12 @@ enum {
   RAP_OUTCOME_SUPERSEDED = 3, /* the other side's session for the same space won */
   RAP_OUTCOME_TIMED_OUT = 4,
   RAP_OUTCOME_LINK_DOWN = 5,
-  RAP_OUTCOME_UNSUPPORTED = 6, /* the peer does not know the strategy */
+  RAP_OUTCOME_UNSUPPORTED = 6, /* the peer does not know the strategy, or parts of spaces */
   RAP_OUTCOME_NOT_ALLOWED = 7, /* unknown or forbidden space: both answer alike */
   RAP_OUTCOME_FAULT = 8, /* the peer broke the strategy's rules */
   RAP_OUTCOME_UNCONFIRMED = 9, /* a hint was exhausted but the summaries differ */
   RAP_OUTCOME_PAUSED = 10,
-  RAP_OUTCOME_BUSY = 11 /* the peer has too many sessions open */
+  RAP_OUTCOME_BUSY = 11 /* the peer has too many sessions open, or has worked enough for this node */
 };
 
 /* Standing says what became of a record. */

@@ -20,7 +20,7 @@ type session struct {
 	view     View
 	began    int64
 	progress int64  // when something last came
-	follows  bool   // it was started because another could not finish
+	follows  bool   // it was started because another did not find everything
 	news     uint64 // of the space when it began
 
 	payloads [][]byte
@@ -360,9 +360,9 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 
 // follow ends a session and starts another one in its place, which takes over its
 // request: with the named strategy, or the first of ours that is another one.
-// Only once, or twice where the salted sketch was in between: others that fail in a
-// row wait for the next interval. Of a part nothing
-// follows: few strategies can do it.
+// Only once, or twice where the salted sketch is in between: others that fail in a
+// row wait for the next interval. Nothing follows a session on a part, which few
+// strategies can do.
 func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name string) {
 	again := ss.follows && ss.strategy.Name() != reconcile.SaltedName
 	if !ss.mine() || ss.part != nil || again || ss.ch.session != ss || name == ss.strategy.Name() {

@@ -128,7 +128,7 @@ class Outcome(IntEnum):
     SUPERSEDED = 3
     TIMED_OUT = 4
     LINK_DOWN = 5
-    #: the peer does not know the strategy
+    #: the peer does not know the strategy, or parts of spaces
     UNSUPPORTED = 6
     #: unknown or forbidden space: both answer alike
     NOT_ALLOWED = 7
@@ -137,7 +137,7 @@ class Outcome(IntEnum):
     #: a hint was exhausted but the summaries differ
     UNCONFIRMED = 9
     PAUSED = 10
-    #: the peer has too many sessions open
+    #: the peer has too many sessions open, or has worked enough for this node
     BUSY = 11
 
 
@@ -1477,7 +1477,7 @@ class PeerFault(Effect):
 class SyncEnded(Effect):
     """SyncEnded reports the end of a session that this node started."""
 
-    #: of SyncNow, 0 for a session the node started by itself
+    #: of SyncNow or SyncPart, 0 for a session the node started by itself
     req: int = 0
     peer: bytes = _bytes(32)
     space: bytes = _bytes(32)
