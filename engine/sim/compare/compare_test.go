@@ -123,7 +123,7 @@ func TestOwnRecords(t *testing.T) {
 	run(t, b, Case{"full", "updates", "wan", 50, 20, 1})
 	run(t, b, Case{"riblt", "records", "wan", 0, 0, 1})
 	run(t, b, Case{"full", "updates", "wan", 50, 20, 1}) // of a new base, whose old versions are signed anew
-	for name, c := range map[string]Case{ // unordered: each is checked alone
+	for name, c := range map[string]Case{                // unordered: each is checked alone
 		"fewer":         {"riblt", "records", "wan", 0, n, 1},
 		"needs records": {"riblt", "records", "wan", 0, 1, 1},
 	} {
