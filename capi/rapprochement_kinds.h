@@ -57,12 +57,12 @@ enum {
   RAP_OUTCOME_SUPERSEDED = 3, /* the other side's session for the same space won */
   RAP_OUTCOME_TIMED_OUT = 4,
   RAP_OUTCOME_LINK_DOWN = 5,
-  RAP_OUTCOME_UNSUPPORTED = 6, /* the peer does not know the strategy */
+  RAP_OUTCOME_UNSUPPORTED = 6, /* the peer does not know the strategy, or parts of spaces */
   RAP_OUTCOME_NOT_ALLOWED = 7, /* unknown or forbidden space: both answer alike */
   RAP_OUTCOME_FAULT = 8, /* the peer broke the strategy's rules */
   RAP_OUTCOME_UNCONFIRMED = 9, /* a hint was exhausted but the summaries differ */
   RAP_OUTCOME_PAUSED = 10,
-  RAP_OUTCOME_BUSY = 11 /* the peer has too many sessions open */
+  RAP_OUTCOME_BUSY = 11 /* the peer has too many sessions open, or has worked enough for this node */
 };
 
 /* Standing says what became of a record. */
@@ -103,7 +103,8 @@ enum {
   RAP_EVENT_ACCEPT_LOSS = 24,
   RAP_EVENT_EXPORT = 25,
   RAP_EVENT_IMPORT = 26,
-  RAP_EVENT_ASK = 27
+  RAP_EVENT_ASK = 27,
+  RAP_EVENT_SYNC_PART = 28
 };
 
 /* MessageKind numbers the messages between nodes. Append-only. A kind that
@@ -120,7 +121,8 @@ enum {
   RAP_MESSAGE_CLOSE = 9,
   RAP_MESSAGE_REFUSE = 10,
   RAP_MESSAGE_SERVICE = 11,
-  RAP_MESSAGE_CREDENTIAL = 12 /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
+  RAP_MESSAGE_CREDENTIAL = 12, /* MsgCredential is answered by nothing: unknown and forbidden look alike. */
+  RAP_MESSAGE_OPEN_PART = 13
 };
 
 /* RankCommandKind numbers the commands. Append-only. */

@@ -137,18 +137,18 @@ const (
 	OutcomeSuperseded  Outcome = 3 // the other side's session for the same space won
 	OutcomeTimedOut    Outcome = 4
 	OutcomeLinkDown    Outcome = 5
-	OutcomeUnsupported Outcome = 6 // the peer does not know the strategy
+	OutcomeUnsupported Outcome = 6 // the peer does not know the strategy, or parts of spaces
 	OutcomeNotAllowed  Outcome = 7 // unknown or forbidden space: both answer alike
 	OutcomeFault       Outcome = 8 // the peer broke the strategy's rules
 	OutcomeUnconfirmed Outcome = 9 // a hint was exhausted but the summaries differ
 	OutcomePaused      Outcome = 10
-	OutcomeBusy        Outcome = 11 // the peer has too many sessions open
+	OutcomeBusy        Outcome = 11 // the peer has too many sessions open, or has worked enough for this node
 )
 
 // SyncEnded reports the end of a session that this node started.
 type SyncEnded struct {
 	_         struct{} `cbor:",toarray"`
-	Req       uint64   // of SyncNow, 0 for a session the node started by itself
+	Req       uint64   // of SyncNow or SyncPart, 0 for a session the node started by itself
 	Peer      PeerID
 	Space     ID
 	Strategy  string

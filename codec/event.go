@@ -1,5 +1,7 @@
 package codec
 
+import "fmt"
+
 // Now is one instant as the host sees it, in nanoseconds. Mono never goes back
 // and times timers and round trips; Wall is time since 1970, may jump either
 // way and only feeds claims.
@@ -43,6 +45,7 @@ const (
 	EvExport      EventKind = 25
 	EvImport      EventKind = 26
 	EvAsk         EventKind = 27
+	EvSyncPart    EventKind = 28
 )
 
 // Wake tells the node that time has passed. Early and repeated wakes do nothing.
@@ -211,6 +214,50 @@ type SyncNow struct {
 	Strategy string // empty for the node's default
 }
 
+// SyncPart reconciles a part of a space with a peer at once, and leaves the rest
+// alone. Answered by SyncEnded with the same Req: unsupported where the strategy
+// or the peer can only do whole spaces. It says nothing of the whole space, so
+// that Status stays as it was.
+type SyncPart struct {
+	_        struct{} `cbor:",toarray"`
+	Req      uint64
+	Peer     PeerID
+	Space    ID
+	Strategy string // empty for the node's first that can do it
+	Part     Part
+}
+
+// A Part of a space is the records that have a key below Prefix and a time in a
+// window, which is their author's claim. Both sides hold a part each: a register
+// whose newer version lies outside is sent in its older one and refused as such.
+type Part struct {
+	_      struct{} `cbor:",toarray"`
+	Prefix Key      // empty: every key
+	Since  uint64   // ms since 1970, 0 to 2^48-1
+	Until  uint64   // ms, not included, above Since; 0 for no end
+}
+
+// Check returns why there can be no such part, nil if there can.
+func (p *Part) Check() error {
+	const end = 1 << 48 // of the hybrid clock
+	switch {
+	case p.Since >= end || p.Until >= end:
+		return fmt.Errorf("a part from %d to %d ms: the clock has 48 bits", p.Since, p.Until)
+	case p.Until != 0 && p.Until <= p.Since:
+		return fmt.Errorf("a part from %d to %d ms: nothing is in it", p.Since, p.Until)
+	}
+	return nil
+}
+
+// Window is the part's times, from the first up to but not including the second.
+func (p *Part) Window() (from, to HLC) {
+	from, to = NewHLC(int64(p.Since), 0), NewHLC(int64(p.Until), 0)
+	if p.Until == 0 {
+		to = 1<<64 - 1
+	}
+	return from, to
+}
+
 // GetStatus asks for Status.
 type GetStatus struct {
 	_   struct{} `cbor:",toarray"`
@@ -312,6 +359,7 @@ func (*AcceptLoss) EventKind() EventKind  { return EvAcceptLoss }
 func (*Export) EventKind() EventKind      { return EvExport }
 func (*Import) EventKind() EventKind      { return EvImport }
 func (*Ask) EventKind() EventKind         { return EvAsk }
+func (*SyncPart) EventKind() EventKind    { return EvSyncPart }
 
 // NewEvent returns an empty event of a kind, nil for an unknown one.
 func NewEvent(kind EventKind) Event {
@@ -336,5 +384,5 @@ var eventTypes = []func() Event{
 	func() Event { return new(Signed) }, func() Event { return new(Grant) },
 	func() Event { return new(Cut) }, func() Event { return new(AcceptLoss) },
 	func() Event { return new(Export) }, func() Event { return new(Import) },
-	func() Event { return new(Ask) },
+	func() Event { return new(Ask) }, func() Event { return new(SyncPart) },
 }

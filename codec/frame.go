@@ -28,6 +28,7 @@ const (
 	MsgService MessageKind = 11
 	// MsgCredential is answered by nothing: unknown and forbidden look alike.
 	MsgCredential MessageKind = 12
+	MsgOpenPart   MessageKind = 13
 )
 
 // FrameHead is a frame without its messages.
@@ -124,6 +125,17 @@ type Open struct {
 	Summary  ID
 }
 
+// OpenPart starts a session on a part of a space. It goes on like any other, but
+// neither side takes its end for a comparison of their sets.
+type OpenPart struct {
+	_        struct{} `cbor:",toarray"`
+	Session  int64    // positive
+	Index    uint64
+	Strategy string
+	Count    uint64 // records in the sender's part
+	Part     Part
+}
+
 // Data carries one payload of a session's strategy.
 type Data struct {
 	_       struct{} `cbor:",toarray"`
@@ -180,5 +192,5 @@ var messageTypes = []func() any{
 	func() any { return new(Open) }, func() any { return new(Data) },
 	func() any { return new(Close) }, func() any { return new(Refuse) },
 	func() any { return new(Service) },
-	func() any { return new(Credential) },
+	func() any { return new(Credential) }, func() any { return new(OpenPart) },
 }

@@ -100,6 +100,7 @@ var eventKindNames = []string{
 	25: "export",
 	26: "import",
 	27: "ask",
+	28: "sync-part",
 }
 
 // String is the name of the constant, in lower case.
@@ -118,6 +119,7 @@ var messageKindNames = []string{
 	10: "refuse",
 	11: "service",
 	12: "credential",
+	13: "open-part",
 }
 
 // String is the name of the constant, in lower case.

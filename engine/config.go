@@ -102,8 +102,10 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Strategies) == 0 {
 		c.Strategies = []string{"riblt", "frontier"}
 	}
-	if !slices.Contains(c.Strategies, reconcile.FullName) {
-		c.Strategies = append(slices.Clone(c.Strategies), reconcile.FullName)
+	for _, name := range []string{reconcile.FullName, reconcile.SaltedName} {
+		if !slices.Contains(c.Strategies, name) {
+			c.Strategies = append(slices.Clone(c.Strategies), name)
+		}
 	}
 	if c.Key != [32]byte{} {
 		c.Peer = sign.KeyFromSeed(&c.Key).Public()
@@ -136,6 +138,7 @@ var allStrategies = []reconcile.Strategy{
 	bloom.Strategy{},
 	frontier.Strategy{},
 	full.Strategy{},
+	riblt.Salted{},
 }
 
 func (c *Config) strategies() ([]reconcile.Strategy, error) {

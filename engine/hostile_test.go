@@ -24,6 +24,8 @@ type villain struct {
 	kinds map[codec.FaultKind]int
 	gone  bool // the node has hung up
 	sent  int
+	ended []codec.SyncEnded
+	opens int64 // sessions on parts
 	got   int
 	// What the node said lately.
 	frames [][]byte
@@ -44,7 +46,7 @@ func (v *villain) link() uint64 { return 1 }
 func (v *villain) connect(nonce uint64) {
 	v.step(&codec.LinkUp{Peer: v.me.peer, Link: v.link()})
 	name := codec.SpaceName{Index: 3, Blind: v.blind(v.space, nonce)}
-	v.say(codec.MsgHello, &codec.Hello{Protocol: codec.ProtocolVersion, Nonce: nonce, Window: 1 << 20, Strategies: []string{"full", "frontier", "riblt"}})
+	v.say(codec.MsgHello, &codec.Hello{Protocol: codec.ProtocolVersion, Nonce: nonce, Window: 1 << 20, Strategies: []string{"full", "frontier", "riblt", "salted"}})
 	v.say(codec.MsgSpaces, &codec.Spaces{Add: []codec.SpaceName{name}})
 }
 
@@ -88,12 +90,81 @@ func (v *villain) step(ev codec.Event) {
 			v.kinds[ef.Fault]++
 		case *codec.HangUp:
 			v.gone = true
+		case *codec.SyncEnded:
+			v.ended = append(v.ended, *ef)
 		case *codec.WakeAt:
 			if ef.Mono != 0 && ef.Mono <= v.mono {
 				v.t.Fatalf("wants to be woken at %d, it is %d", ef.Mono, v.mono)
 			}
 		}
 	}
+}
+
+// heardOf returns the messages of a kind in what the node said lately, and forgets
+// all of that.
+func (v *villain) heardOf(kind codec.MessageKind) (list []codec.Message) {
+	v.t.Helper()
+	for _, data := range v.frames {
+		_, messages, err := codec.ParseFrame(data, nil)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		for _, m := range messages {
+			if m.Kind == kind {
+				list = append(list, m)
+			}
+		}
+	}
+	v.frames = nil
+	return list
+}
+
+// closed returns how the node closed sessions lately.
+func (v *villain) closed() (outcomes []codec.Outcome) {
+	v.t.Helper()
+	for _, m := range v.heardOf(codec.MsgClose) {
+		var c codec.Close
+		if err := m.Decode(&c); err != nil {
+			v.t.Fatal(err)
+		}
+		outcomes = append(outcomes, c.Outcome)
+	}
+	return outcomes
+}
+
+// work makes the node read at least so many records below a prefix, of which none are
+// in the window, and returns how
+// often it was too busy for that.
+func (v *villain) work(records int) (busy int) {
+	for ; records > 0; records -= 100 * 50 {
+		var body []byte
+		for range 100 {
+			v.opens++
+			body = codec.AppendMessage(body, codec.MsgOpenPart, &codec.OpenPart{
+				Session: v.opens, Index: 3, Strategy: "full", Part: codec.Part{Prefix: codec.MustKey("k"), Since: 1 << 47},
+			})
+		}
+		v.raw(100, body)
+		for _, data := range v.frames {
+			if head, _, err := codec.ParseFrame(data, nil); err == nil {
+				v.heard = max(v.heard, head.Seq)
+			}
+		}
+		for _, o := range v.closed() {
+			if o == codec.OutcomeBusy {
+				busy++
+			}
+		}
+	}
+	return busy
+}
+
+// calm ends the node's own sessions, which would win over those that cross them.
+func (v *villain) calm() {
+	for i := range int64(20) {
+		v.say(codec.MsgClose, &codec.Close{Session: -1 - i, Outcome: codec.OutcomeTimedOut})
+	}
+	v.frames = nil
 }
 
 func (v *villain) frame(data []byte) {
@@ -186,10 +257,10 @@ func (v *villain) batch() []byte {
 
 // message is a well-formed message that may make no sense.
 func (v *villain) message() (kind codec.MessageKind, fields any) {
-	strategies := []string{"full", "frontier", "riblt", "", "none"}
-	switch kind = codec.MessageKind(1 + v.rng.IntN(13)); kind {
+	strategies := []string{"full", "frontier", "riblt", "salted", "", "none"}
+	switch kind = codec.MessageKind(1 + v.rng.IntN(14)); kind {
 	case codec.MsgHello:
-		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(5)]}
+		return kind, &codec.Hello{Protocol: v.number(), Nonce: v.number(), Window: v.number(), Strategies: strategies[:v.rng.IntN(len(strategies))]}
 	case codec.MsgSpaces:
 		s := &codec.Spaces{}
 		for range v.rng.IntN(5) {
@@ -206,7 +277,13 @@ func (v *villain) message() (kind codec.MessageKind, fields any) {
 	case codec.MsgEager:
 		return kind, &codec.Eager{Index: v.number(), Eager: v.rng.IntN(2) == 0}
 	case codec.MsgOpen:
-		return kind, &codec.Open{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(5)], Count: v.number(), Summary: codec.ID{1}}
+		return kind, &codec.Open{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(len(strategies))], Count: v.number(), Summary: codec.ID{1}}
+	case codec.MsgOpenPart:
+		part := codec.Part{Since: v.number(), Until: v.number()}
+		if v.rng.IntN(2) == 0 {
+			part.Prefix = codec.MustKey("k")
+		}
+		return kind, &codec.OpenPart{Session: v.session(), Index: 3, Strategy: strategies[v.rng.IntN(len(strategies))], Count: v.number(), Part: part}
 	case codec.MsgData:
 		return kind, &codec.Data{Session: v.session(), Payload: v.bytes(200)}
 	case codec.MsgClose:

@@ -80,47 +80,15 @@ func TestHostLimits(t *testing.T) {
 
 // What a peer hears that asks for too much, or for what it may not have.
 func TestAnswersToPeers(t *testing.T) {
-	heard := func(v *villain, kind codec.MessageKind) (bodies []codec.Message) {
-		for _, f := range v.frames {
-			_, messages, err := codec.ParseFrame(f, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range messages {
-				if m.Kind == kind {
-					bodies = append(bodies, m)
-				}
-			}
-		}
-		v.frames = nil
-		return bodies
-	}
-	closed := func(v *villain) (outcomes []codec.Outcome) {
-		for _, m := range heard(v, codec.MsgClose) {
-			var c codec.Close
-			if err := m.Decode(&c); err != nil {
-				t.Fatal(err)
-			}
-			outcomes = append(outcomes, c.Outcome)
-		}
-		return outcomes
-	}
-	// The node's own sessions would win over those that cross them.
-	calm := func(v *villain) {
-		for i := range int64(20) {
-			v.say(codec.MsgClose, &codec.Close{Session: -1 - i, Outcome: codec.OutcomeTimedOut})
-		}
-		v.frames = nil
-	}
 	open := func(v *villain, session int64) {
-		calm(v)
+		v.calm()
 		v.say(codec.MsgOpen, &codec.Open{Session: session, Index: 3, Strategy: "full", Count: 1, Summary: codec.ID{1}})
 	}
 	t.Run("unknown kinds", func(t *testing.T) {
 		v := newVillain(t, 1)
 		v.say(77, &codec.Refuse{Kind: 1})
 		var r codec.Refuse
-		if got := heard(v, codec.MsgRefuse); len(got) != 1 || got[0].Decode(&r) != nil || r.Kind != 77 || len(v.kinds) > 0 {
+		if got := v.heardOf(codec.MsgRefuse); len(got) != 1 || got[0].Decode(&r) != nil || r.Kind != 77 || len(v.kinds) > 0 {
 			t.Fatalf("%v, faults %v", got, v.kinds)
 		}
 	})
@@ -128,7 +96,7 @@ func TestAnswersToPeers(t *testing.T) {
 		v := newVillain(t, 1)
 		v.n.spaces[v.space].genesis.Read = codec.ReadMembers
 		open(v, 1)
-		if got := closed(v); len(got) != 1 || got[0] != codec.OutcomeNotAllowed || len(v.kinds) > 0 {
+		if got := v.closed(); len(got) != 1 || got[0] != codec.OutcomeNotAllowed || len(v.kinds) > 0 {
 			t.Fatalf("%v, faults %v", got, v.kinds)
 		}
 	})
@@ -136,7 +104,7 @@ func TestAnswersToPeers(t *testing.T) {
 		v := newVillain(t, 1)
 		open(v, 1)
 		v.say(codec.MsgWant, &codec.Want{Index: 3, Session: 1, More: true, Short: make([]byte, 8*3000)})
-		if got := closed(v); v.kinds[codec.FaultQuota] != 1 || len(got) != 1 || got[0] != codec.OutcomeFault {
+		if got := v.closed(); v.kinds[codec.FaultQuota] != 1 || len(got) != 1 || got[0] != codec.OutcomeFault {
 			t.Fatalf("%v, faults %v", got, v.kinds)
 		}
 	})
@@ -197,12 +165,12 @@ func TestAnswersToPeers(t *testing.T) {
 			names = append(names, name)
 		}
 		v.say(codec.MsgSpaces, &codec.Spaces{Add: names})
-		calm(v)
+		v.calm()
 		for i, name := range names {
 			v.say(codec.MsgOpen, &codec.Open{Session: int64(i + 1), Index: name.Index, Strategy: "full", Count: 1, Summary: codec.ID{1}})
 		}
 		busy := 0
-		for _, o := range closed(v) {
+		for _, o := range v.closed() {
 			if o == codec.OutcomeBusy {
 				busy++
 			}

@@ -472,14 +472,12 @@ func (n *Node) handleNetwork(ev codec.Event) error {
 		}
 		return n.done(ev.Req, n.sync.SetInterval(ev.Peer, ev.IntervalNs), ev.Peer)
 	case *codec.SyncNow:
-		if _, err := n.spaceOf(ev.Space); err != nil {
-			return err
+		return n.syncNow(ev, nil)
+	case *codec.SyncPart:
+		if err := ev.Part.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrArgument, err)
 		}
-		if ev.Strategy != "" && !n.sync.HasStrategy(ev.Strategy) {
-			return fmt.Errorf("%w: strategy %q, have %v", ErrArgument, ev.Strategy, n.cfg.Strategies)
-		}
-		n.sync.SyncNow(ev.Req, ev.Peer, ev.Space, ev.Strategy)
-		return nil
+		return n.syncNow(&codec.SyncNow{Req: ev.Req, Peer: ev.Peer, Space: ev.Space, Strategy: ev.Strategy}, &ev.Part)
 	case *codec.Ask:
 		return n.ask(ev)
 	case *codec.AcceptLoss:
@@ -488,6 +486,18 @@ func (n *Node) handleNetwork(ev codec.Event) error {
 		return nil
 	}
 	return fmt.Errorf("%w: event of type %T", ErrArgument, ev)
+}
+
+// syncNow starts a session on a part of a space, nil for all of it.
+func (n *Node) syncNow(ev *codec.SyncNow, part *codec.Part) error {
+	if _, err := n.spaceOf(ev.Space); err != nil {
+		return err
+	}
+	if ev.Strategy != "" && !n.sync.HasStrategy(ev.Strategy) {
+		return fmt.Errorf("%w: strategy %q, have %v", ErrArgument, ev.Strategy, n.cfg.Strategies)
+	}
+	n.sync.SyncNow(ev, part)
+	return nil
 }
 
 func (n *Node) done(req uint64, known bool, peer codec.PeerID) error {

@@ -95,6 +95,81 @@ func TestSessionsFallBack(t *testing.T) {
 	}
 }
 
+// Two who have it fall back to the salted sketch, which finds what there is.
+func TestSaltedFinishes(t *testing.T) {
+	with(t, blind{name: "blind", open: func(out *reconcile.Out) { out.Fallback = true }})
+	w := newNet(t, 0)
+	cfg := Config{Strategies: []string{"blind"}, IntervalNs: 1e15, IdleNs: -1}
+	a, b := w.add(1, cfg, newStore()), w.add(2, cfg, newStore())
+	space := w.space(a, b)
+	w.step(a, puts(space, 0, 300))
+	w.step(b, puts(space, 200, 300))
+	w.connect(1, a, b)
+	w.run(w.now + 5e9)
+	var seen []string
+	for _, n := range []*Node{a, b} {
+		for _, e := range take[*codec.SyncEnded](w, n) {
+			seen = append(seen, fmt.Sprint(e.Strategy, " ", e.Outcome))
+		}
+	}
+	if got := fmt.Sprint(seen); got != "[blind unconfirmed salted finished]" || summaryOf(t, a, space) != summaryOf(t, b, space) {
+		t.Errorf("%s, %d and %d records", got, a.Count(space), b.Count(space))
+	}
+	if f := w.faults(); f != nil {
+		t.Fatal(f)
+	}
+}
+
+// Full follows where the salted sketch does not finish, and at once where the peer
+// does not have it or has made this node work enough.
+func TestSaltedComesBeforeFull(t *testing.T) {
+	opened := func(v *villain) (number int64, strategy string) {
+		for _, m := range v.heardOf(codec.MsgOpen) {
+			var o codec.Open
+			if err := m.Decode(&o); err != nil {
+				t.Fatal(err)
+			}
+			number, strategy = o.Session, o.Strategy
+		}
+		return number, strategy
+	}
+	for name, c := range map[string]struct {
+		tired bool
+		ends  []codec.Outcome
+		want  []string
+	}{
+		"unconfirmed": {false, []codec.Outcome{codec.OutcomeUnconfirmed, codec.OutcomeUnconfirmed, codec.OutcomeUnconfirmed}, []string{"riblt", "salted", "full", ""}},
+		"busy":        {false, []codec.Outcome{codec.OutcomeUnconfirmed, codec.OutcomeBusy}, []string{"riblt", "salted", "full"}},
+		"unsupported": {false, []codec.Outcome{codec.OutcomeUnconfirmed, codec.OutcomeUnsupported}, []string{"riblt", "salted", "full"}},
+		"tired":       {true, []codec.Outcome{codec.OutcomeUnconfirmed}, []string{"riblt", "full"}},
+	} {
+		v := newVillain(t, 1)
+		if c.tired { // more than a second's share of reading, in one step
+			v.step(&codec.LinkDown{Link: v.link()})
+			do(t, v.n, puts(v.space, 0, 4000), puts(v.space, 4000, 4000))
+			v.seq, v.heard = 0, 0
+			v.connect(2)
+			v.calm()
+			v.work(1)
+		}
+		v.step(&codec.SyncNow{Req: 9, Peer: v.me.peer, Space: v.space, Strategy: "riblt"})
+		number, strategy := opened(v)
+		got := []string{strategy}
+		for _, o := range c.ends {
+			v.say(codec.MsgClose, &codec.Close{Session: -number, Outcome: o})
+			number, strategy = opened(v)
+			got = append(got, strategy)
+		}
+		if !slices.Equal(got, c.want) || len(v.kinds) > 0 {
+			t.Errorf("%s: %v, faults %v", name, got, v.kinds)
+		}
+		v.say(codec.MsgOpen, &codec.Open{Session: 1 << 40, Index: 3, Strategy: "salted", Count: 1, Summary: codec.ID{1}})
+		if busy := slices.Contains(v.closed(), codec.OutcomeBusy); busy != c.tired {
+			t.Errorf("%s: busy: %t", name, busy)
+		}
+	}
+}
+
 // Gaps are invisible to version vectors: the session says that it is not sure,
 // and another strategy follows.
 func TestFrontierIsConfirmed(t *testing.T) {

@@ -436,6 +436,14 @@ func (v *view) Each(fn func(short uint64, id *codec.ID) bool) {
 	v.pin.Each(func(_ store.Ref, short uint64, id *codec.ID) bool { return fn(short, id) })
 }
 
+// Under implements reconcile.SplitView.
+func (v *view) Under(prefix codec.Key, fn func(item *reconcile.Item) bool) {
+	v.node.store.Scan(v.space.id, prefix, nil, func(_ store.Ref, rec *codec.Record) bool {
+		item := v.space.item(rec, v.space.short(&rec.ID))
+		return fn(&item)
+	})
+}
+
 func (v *view) Has(short uint64) bool {
 	v.refs = v.pin.Find(short, v.refs[:0])
 	return len(v.refs) > 0

@@ -99,6 +99,9 @@ type Saver interface {
 // Peer is what the other side said about its set when the session began.
 type Peer struct {
 	Count uint64
+	// Salt is the same on both sides and of this session alone: nobody else knows
+	// it, and neither side can choose it.
+	Salt uint64
 }
 
 // Out collects what a session wants done. The syncer performs it in the order
@@ -115,14 +118,20 @@ type Out struct {
 	Asked int
 	// Done ends the initiator's part.
 	Done bool
-	// Fallback asks for a session with FullName instead: this strategy cannot
-	// finish on these sets.
+	// Fallback asks for a session with SaltedName or FullName instead: this
+	// strategy cannot finish on these sets.
 	Fallback bool
 }
 
-// FullName is the strategy that always works: every other one may fall back to
-// it.
-const FullName = "full"
+// The strategies to fall back to.
+const (
+	// FullName is the one that always works.
+	FullName = "full"
+	// SaltedName is the one that nobody can have chosen records against. It costs
+	// a walk through the whole set, but bytes for the difference alone: it is
+	// tried before FullName.
+	SaltedName = "salted"
+)
 
 // A Session is one side of a run.
 type Session interface {
@@ -154,6 +163,44 @@ type Loader interface {
 // A Hint is a strategy that may finish without having found every difference.
 // The syncer runs another one when the summaries still differ afterwards.
 type Hint interface{ Hint() }
+
+// A Splitter is a strategy that can run on a part of a set as well.
+type Splitter interface {
+	Strategy
+	// Part returns what a session on a part of the set runs on. It is called in
+	// the step in which the view was pinned.
+	Part(view SplitView, part *codec.Part) Part
+}
+
+// A SplitView is a View that finds records by their keys.
+type SplitView interface {
+	View
+	// Under does what Items does for the records whose keys have a prefix, at a
+	// cost that follows their number. It shows the set as it is now.
+	Under(prefix codec.Key, fn func(item *Item) bool)
+}
+
+// EachIn calls fn for the records of a part and returns how many it had to read.
+func EachIn(view SplitView, part *codec.Part, fn func(item *Item)) (read int) {
+	from, to := part.Window()
+	view.Under(part.Prefix, func(item *Item) bool {
+		if read++; from <= item.Time && item.Time < to {
+			fn(item)
+		}
+		return true
+	})
+	return read
+}
+
+// A Part is one side's part of a set. Its sessions are those of a Strategy.
+type Part interface {
+	// Count is the number of records.
+	Count() uint64
+	// Read is how many records had to be read to make it.
+	Read() int
+	Open(peer Peer, out *Out) Session
+	Accept(peer Peer, out *Out) Session
+}
 
 // IsHint reports whether a strategy is only a hint.
 func IsHint(s Strategy) bool {

@@ -17,6 +17,7 @@ type peer struct {
 	link     *link
 	dialAt   int64 // 0 for no dial to come
 	attempts uint
+	debt     int64 // when it has paid for the work it caused, see worked
 }
 
 // peerRecord is how a kept peer is written down.

@@ -173,7 +173,11 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 			return nil
 		})
 	case codec.MsgOpen:
-		return decoded(m, func(v *codec.Open) error { return s.onOpen(l, v) })
+		return decoded(m, func(v *codec.Open) error { return s.onOpen(l, v, nil) })
+	case codec.MsgOpenPart:
+		return decoded(m, func(v *codec.OpenPart) error {
+			return s.onOpen(l, &codec.Open{Session: v.Session, Index: v.Index, Strategy: v.Strategy, Count: v.Count}, &v.Part)
+		})
 	case codec.MsgData:
 		return decoded(m, func(v *codec.Data) error { s.onData(l, v); return nil })
 	case codec.MsgClose:
@@ -183,7 +187,7 @@ func (s *Syncer) handle(l *link, m codec.Message) error {
 	case codec.MsgCredential:
 		return decoded(m, func(v *codec.Credential) error { return s.onCredential(l, v) })
 	case codec.MsgRefuse:
-		return nil // nothing is sent that needs an answer of a newer kind
+		return decoded(m, func(v *codec.Refuse) error { s.onRefuse(l, v); return nil })
 	}
 	l.say(codec.MsgRefuse, &codec.Refuse{Kind: m.Kind})
 	return nil

@@ -281,6 +281,8 @@ func (s *Syncer) finish(ss *session, f *frame) {
 	f.add(forReconcile, codec.AppendMessage(nil, codec.MsgClose, &codec.Close{
 		Session: ss.number, Outcome: codec.OutcomeFinished, Count: count, Summary: summary,
 	}))
-	s.planNext(ss.ch)
+	if ss.part == nil {
+		s.planNext(ss.ch)
+	}
 	s.endSession(ss, codec.OutcomeFinished, false)
 }

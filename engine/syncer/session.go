@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -13,11 +15,13 @@ type session struct {
 	ch       *channel
 	number   int64 // positive: opened by us
 	strategy reconcile.Strategy
+	part     *codec.Part       // of the set that it is about, nil for all of it
 	run      reconcile.Session // nil until the responder has answered
 	view     View
 	began    int64
-	progress int64 // when something last came
-	follows  bool  // it was started because another could not finish
+	progress int64  // when something last came
+	follows  bool   // it was started because another did not find everything
+	news     uint64 // of the space when it began
 
 	payloads [][]byte
 	gives    []uint64
@@ -33,11 +37,14 @@ type session struct {
 // mine says whether this side opened the session and decides.
 func (ss *session) mine() bool { return ss.number > 0 }
 
-// strategyFor picks a strategy that both sides have: the wanted one, or the
-// first of ours.
-func (s *Syncer) strategyFor(l *link, want string) reconcile.Strategy {
+// strategyFor picks a strategy that both sides have and that can do a part, if
+// there is one: the wanted strategy, or the first of ours.
+func (s *Syncer) strategyFor(l *link, want string, part *codec.Part) reconcile.Strategy {
 	for _, st := range s.cfg.Strategies {
 		name := st.Name()
+		if _, splits := st.(reconcile.Splitter); part != nil && !splits {
+			continue
+		}
 		if (want == "" || want == name) && slices.Contains(l.theirs.Strategies, name) {
 			return st
 		}
@@ -50,25 +57,25 @@ func (s *Syncer) HasStrategy(name string) bool {
 	return slices.ContainsFunc(s.cfg.Strategies, func(st reconcile.Strategy) bool { return st.Name() == name })
 }
 
-// SyncNow starts a session on demand; its end is reported with req, at once when
-// there can be none now.
-func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy string) {
-	report := &codec.SyncEnded{Req: req, Peer: peerID, Space: id, Strategy: strategy}
-	at, found := s.findPeer(peerID)
+// SyncNow starts a session on demand, on a part of a space unless that is nil. Its
+// end is reported with the request's number, at once when there can be none now.
+func (s *Syncer) SyncNow(ev *codec.SyncNow, part *codec.Part) {
+	report := &codec.SyncEnded{Req: ev.Req, Peer: ev.Peer, Space: ev.Space, Strategy: ev.Strategy}
+	at, found := s.findPeer(ev.Peer)
 	switch {
 	case !found || s.peers[at].link == nil:
 		report.Outcome = codec.OutcomeLinkDown
 	case s.peers[at].paused:
 		report.Outcome = codec.OutcomePaused
 	default:
-		ch := s.peers[at].link.channel(id)
+		ch := s.peers[at].link.channel(ev.Space)
 		if ch == nil || !ch.open {
 			report.Outcome = codec.OutcomeNotAllowed
 			break
 		}
-		if st := s.strategyFor(ch.link, strategy); st != nil {
-			s.endSession(ch.session, codec.OutcomeSuperseded, true)
-			s.open(ch, st, req, false)
+		if st := s.strategyFor(ch.link, ev.Strategy, part); st != nil {
+			s.supersede(ch.session, part)
+			s.open(ch, st, ev.Req, part, false)
 			return
 		}
 		report.Outcome = codec.OutcomeUnsupported
@@ -76,70 +83,113 @@ func (s *Syncer) SyncNow(req uint64, peerID codec.PeerID, id codec.ID, strategy 
 	s.host.Emit(report)
 }
 
+// supersede ends a session, if there is one, so that another one can begin. Where
+// that is about a part alone, the whole is still to be done, and comes next.
+func (s *Syncer) supersede(old *session, part *codec.Part) {
+	s.endSession(old, codec.OutcomeSuperseded, true)
+	if old != nil && old.part == nil && part != nil {
+		old.ch.nextSync = s.now
+	}
+}
+
 // open starts a session as initiator.
-func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, follows bool) {
+func (s *Syncer) open(ch *channel, st reconcile.Strategy, req uint64, part *codec.Part, follows bool) {
 	l := ch.link
 	view := s.host.Pin(ch.space.id)
 	ss := &session{
-		ch: ch, number: l.nextOpen, strategy: st, view: view, began: s.now, progress: s.now, follows: follows,
+		ch: ch, number: l.nextOpen, strategy: st, part: part, view: view, began: s.now, progress: s.now, follows: follows, news: ch.space.news,
 		report: codec.SyncEnded{Req: req, Peer: l.peer.id, Space: ch.space.id, Strategy: st.Name(), Rounds: 1},
 	}
 	l.nextOpen++
 	ch.session = ss
-	if !follows {
-		ch.lag = 0
-	}
 	s.host.Counters().Sessions++
 	s.host.Counters().Rounds++
-	l.queue(forReconcile, codec.MsgOpen, &codec.Open{
-		Session: ss.number, Index: ch.mine, Strategy: st.Name(), Count: view.Count(), Summary: view.Summary(),
-	})
 	var out reconcile.Out
-	ss.run = st.Open(view, reconcile.Peer{Count: ch.peerCount}, &out)
+	if part != nil {
+		p := st.(reconcile.Splitter).Part(view, part)
+		l.queue(forReconcile, codec.MsgOpenPart, &codec.OpenPart{
+			Session: ss.number, Index: ch.mine, Strategy: st.Name(), Count: p.Count(), Part: *part,
+		})
+		ss.run = p.Open(reconcile.Peer{}, &out)
+	} else {
+		if !follows {
+			ch.lag = 0
+		}
+		l.queue(forReconcile, codec.MsgOpen, &codec.Open{
+			Session: ss.number, Index: ch.mine, Strategy: st.Name(), Count: view.Count(), Summary: view.Summary(),
+		})
+		ss.run = st.Open(view, s.peerOf(ss, ch.peerCount), &out)
+	}
 	s.apply(ss, &out)
 }
 
-// onOpen answers the peer's Open.
-func (s *Syncer) onOpen(l *link, m *codec.Open) error {
+// peerOf is what a strategy is told of the other side of a session, and notes what
+// a salt of its own costs.
+func (s *Syncer) peerOf(ss *session, count uint64) reconcile.Peer {
+	peer := reconcile.Peer{Count: count}
+	if ss.strategy.Name() == reconcile.SaltedName {
+		peer.Salt = ss.salt()
+		s.worked(ss.ch.link.peer, saltNs*int64(ss.view.Count()))
+	}
+	return peer
+}
+
+// salt is a number that both sides of a session know, and nobody else.
+func (ss *session) salt() uint64 {
+	l := ss.ch.link
+	opener, other := l.nonce, l.theirs.Nonce
+	if !ss.mine() {
+		opener, other = other, opener
+	}
+	b := []byte("rapprochement/1 session\x00")
+	for _, word := range []uint64{opener, other, uint64(max(ss.number, -ss.number))} {
+		b = binary.LittleEndian.AppendUint64(b, word)
+	}
+	sum := sha256.Sum256(b)
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// onOpen answers the peer's Open; what an OpenPart says beside that is in part.
+func (s *Syncer) onOpen(l *link, m *codec.Open, part *codec.Part) error {
 	if m.Session <= 0 || len(m.Strategy) > 32 {
 		return fmt.Errorf("open: session %d, strategy of %d bytes", m.Session, len(m.Strategy))
 	}
-	number := -m.Session
-	refuse := func(o codec.Outcome) {
-		l.queue(forReconcile, codec.MsgClose, &codec.Close{Session: number, Outcome: o})
-	}
-	ch := l.byTheirs(m.Index)
-	if ch == nil || !s.host.MayRead(ch.space.id, l.peer.id) {
-		refuse(codec.OutcomeNotAllowed)
-		return nil
-	}
-	if l.paused() {
-		refuse(codec.OutcomePaused)
-		return nil
-	}
-	st := s.strategyFor(l, m.Strategy)
-	if st == nil || m.Strategy == "" {
-		refuse(codec.OutcomeUnsupported)
-		return nil
-	}
-	if old := ch.session; old != nil {
-		// Two sessions that cross: the smaller key's wins on both sides.
-		if old.mine() && s.cfg.Self.Compare(l.peer.id) < 0 {
-			refuse(codec.OutcomeSuperseded)
-			return nil
+	if part != nil {
+		if err := part.Check(); err != nil {
+			return fmt.Errorf("open: %w", err)
 		}
-		s.endSession(old, codec.OutcomeSuperseded, true)
 	}
-	if l.openSessions() >= sessionsPerLinkMax {
-		refuse(codec.OutcomeBusy)
+	ch, st := l.byTheirs(m.Index), s.strategyFor(l, m.Strategy, part)
+	if outcome := s.refusal(l, ch, st, m, part); outcome != 0 {
+		l.queue(forReconcile, codec.MsgClose, &codec.Close{Session: -m.Session, Outcome: outcome})
 		return nil
 	}
-	if ours := s.host.Count(ch.space.id); m.Count > ours+wantedMax && !s.mayCatchUp(ch) {
-		refuse(codec.OutcomeBusy)
-		return nil
-	}
-	s.accept(ch, st, number, m)
+	s.accept(ch, st, m, part)
 	return nil
+}
+
+// refusal is why a session cannot be accepted, 0 if it can: whatever ran there has
+// been superseded then.
+func (s *Syncer) refusal(l *link, ch *channel, st reconcile.Strategy, m *codec.Open, part *codec.Part) codec.Outcome {
+	switch {
+	case ch == nil || !s.host.MayRead(ch.space.id, l.peer.id):
+		return codec.OutcomeNotAllowed
+	case l.paused():
+		return codec.OutcomePaused
+	case st == nil || m.Strategy == "":
+		return codec.OutcomeUnsupported
+	case (part != nil || m.Strategy == reconcile.SaltedName) && !s.mayWork(l.peer):
+		return codec.OutcomeBusy
+	}
+	// Of two sessions that cross, the smaller key's wins on both sides.
+	if old := ch.session; old != nil && old.mine() && s.cfg.Self.Compare(l.peer.id) < 0 {
+		return codec.OutcomeSuperseded
+	}
+	s.supersede(ch.session, part)
+	if l.openSessions() >= sessionsPerLinkMax || m.Count > s.host.Count(ch.space.id)+wantedMax && !s.mayCatchUp(ch) {
+		return codec.OutcomeBusy
+	}
+	return 0
 }
 
 // mayCatchUp reports whether a session may bring very many records: a node far
@@ -160,9 +210,9 @@ func (l *link) openSessions() (n int) {
 }
 
 // accept starts a session as responder, or closes it where the sets are equal.
-func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *codec.Open) {
-	view := s.host.Pin(ch.space.id)
-	if s.compared(ch, m.Count, m.Summary, view.Count(), view.Summary()) {
+func (s *Syncer) accept(ch *channel, st reconcile.Strategy, m *codec.Open, part *codec.Part) {
+	view, number := s.host.Pin(ch.space.id), -m.Session
+	if part == nil && s.compared(ch, m.Count, m.Summary, view.Count(), view.Summary()) {
 		ch.lag = 0
 		s.synced(ch, true)
 		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{
@@ -171,13 +221,19 @@ func (s *Syncer) accept(ch *channel, st reconcile.Strategy, number int64, m *cod
 		view.Close()
 		return
 	}
-	ss := &session{ch: ch, number: number, strategy: st, view: view, began: s.now, progress: s.now}
+	ss := &session{ch: ch, number: number, strategy: st, part: part, view: view, began: s.now, progress: s.now}
 	ch.session = ss
 	if m.Count > view.Count()+wantedMax {
 		ch.space.catchUp = ss
 	}
 	var out reconcile.Out
-	ss.run = st.Accept(view, reconcile.Peer{Count: m.Count}, &out)
+	if peer := s.peerOf(ss, m.Count); part != nil {
+		p := st.(reconcile.Splitter).Part(view, part)
+		s.worked(ch.link.peer, readNs*int64(p.Read()))
+		ss.run = p.Accept(peer, &out)
+	} else {
+		ss.run = st.Accept(view, peer, &out)
+	}
 	s.apply(ss, &out)
 }
 
@@ -206,11 +262,11 @@ func (s *Syncer) planNext(ch *channel) {
 func (s *Syncer) apply(ss *session, out *reconcile.Out) {
 	ss.payloads = append(ss.payloads, out.Payloads...)
 	ss.gives = append(ss.gives, s.giving(ss.ch, out.Give)...)
-	if ss.mine() {
+	if ss.mine() && ss.part == nil {
 		ss.ch.lag += uint64(len(out.Give) + len(out.Want) + out.Asked)
 	}
 	if out.Fallback {
-		s.follow(ss, codec.OutcomeUnconfirmed, true, reconcile.FullName)
+		s.follow(ss, codec.OutcomeUnconfirmed, true, s.resort(ss))
 		return
 	}
 	if out.Done && ss.mine() {
@@ -292,7 +348,7 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 	var out reconcile.Out
 	if err := ss.run.Receive(m.Payload, &out); err != nil {
 		s.fault(l, codec.FaultSession, err.Error())
-		s.follow(ss, codec.OutcomeFault, true, reconcile.FullName)
+		s.follow(ss, codec.OutcomeFault, true, s.resort(ss))
 		return
 	}
 	if ss.mine() && (len(out.Payloads) > 0 || out.Done) {
@@ -304,26 +360,52 @@ func (s *Syncer) onData(l *link, m *codec.Data) {
 
 // follow ends a session and starts another one in its place, which takes over its
 // request: with the named strategy, or the first of ours that is another one.
-// Only once: two that fail in a row wait for the next interval.
+// Only once, or twice where the salted sketch is in between: others that fail in a
+// row wait for the next interval. Nothing follows a session on a part, which few
+// strategies can do.
 func (s *Syncer) follow(ss *session, outcome codec.Outcome, tell bool, name string) {
-	if !ss.mine() || ss.follows || ss.ch.session != ss || name == ss.strategy.Name() {
+	again := ss.follows && ss.strategy.Name() != reconcile.SaltedName
+	if !ss.mine() || ss.part != nil || again || ss.ch.session != ss || name == ss.strategy.Name() {
 		s.endSession(ss, outcome, tell)
 		return
 	}
 	var next reconcile.Strategy
 	for _, st := range s.cfg.Strategies {
 		if next == nil && st.Name() != ss.strategy.Name() && (name == "" || name == st.Name()) {
-			next = s.strategyFor(ss.ch.link, st.Name())
+			next = s.strategyFor(ss.ch.link, st.Name(), nil)
 		}
 	}
+	s.replace(ss, outcome, tell, next)
+}
+
+// replace ends a session, and opens one with another strategy if there is one.
+func (s *Syncer) replace(ss *session, outcome codec.Outcome, tell bool, next reconcile.Strategy) {
 	req := ss.report.Req
 	if next != nil {
 		ss.report.Req = 0 // the next one answers
 	}
 	s.endSession(ss, outcome, tell)
 	if next != nil {
-		s.open(ss.ch, next, req, true)
+		s.open(ss.ch, next, req, nil, true)
 	}
+}
+
+// overlooked reports that a session has found some differences but not all, although
+// nobody wrote meanwhile: two registers share a place in its sketch. Where records
+// may come or go by other ways, it cannot be known.
+func (ss *session) overlooked() bool {
+	sp := ss.ch.space
+	return !ss.follows && !ss.ch.shared() && len(sp.wanted) == 0 && sp.news == ss.news+ss.report.Received
+}
+
+// resort is what follows a session that could not finish: the salted sketch, if both
+// sides have it and this node may be made to walk through its set, else full.
+func (s *Syncer) resort(ss *session) string {
+	name := reconcile.SaltedName
+	if ss.strategy.Name() == name || s.strategyFor(ss.ch.link, name, nil) == nil || !s.mayWork(ss.ch.link.peer) {
+		return reconcile.FullName
+	}
+	return name
 }
 
 // onSessionWant is the initiator's last word: give what it wants, then close.
@@ -353,16 +435,26 @@ func (s *Syncer) onClose(l *link, m *codec.Close) {
 		outcome = codec.OutcomeFault // whatever it means, it is not what was asked for
 	}
 	switch {
-	case !ss.mine():
+	case !ss.mine() || ss.part != nil:
 		s.endSession(ss, outcome, false)
 	case outcome == codec.OutcomeEqual || outcome == codec.OutcomeFinished:
 		s.finished(ss, outcome, m)
+	case outcome == codec.OutcomeUnconfirmed || outcome == codec.OutcomeFault || ss.strategy.Name() == reconcile.SaltedName:
+		s.follow(ss, outcome, false, s.resort(ss))
 	case outcome == codec.OutcomeUnsupported:
 		s.follow(ss, outcome, false, "")
-	case outcome == codec.OutcomeUnconfirmed || outcome == codec.OutcomeFault:
-		s.follow(ss, outcome, false, reconcile.FullName)
 	default:
 		s.endSession(ss, outcome, false)
+	}
+}
+
+// onRefuse ends the sessions that began with a message which the peer does not
+// know: its vocabulary is older.
+func (s *Syncer) onRefuse(l *link, m *codec.Refuse) {
+	for _, ch := range l.channels {
+		if ss := ch.session; m.Kind == codec.MsgOpenPart && ss != nil && ss.mine() && ss.part != nil {
+			s.endSession(ss, codec.OutcomeUnsupported, false)
+		}
 	}
 }
 
@@ -391,6 +483,8 @@ func (s *Syncer) finished(ss *session, outcome codec.Outcome, m *codec.Close) {
 		s.follow(ss, codec.OutcomeUnconfirmed, false, "")
 	case found == 0:
 		s.follow(ss, outcome, false, reconcile.FullName)
+	case ss.overlooked():
+		s.replace(ss, outcome, false, ss.strategy)
 	default: // both sides kept writing
 		s.endSession(ss, outcome, false)
 	}
@@ -411,7 +505,7 @@ func (s *Syncer) endSession(ss *session, outcome codec.Outcome, tell bool) {
 	if tell {
 		ch.link.queue(forReconcile, codec.MsgClose, &codec.Close{Session: ss.number, Outcome: outcome})
 	}
-	if outcome != codec.OutcomeEqual && outcome != codec.OutcomeFinished {
+	if ss.part == nil && outcome != codec.OutcomeEqual && outcome != codec.OutcomeFinished {
 		ch.lastSync = s.now
 		if ch.nextSync <= s.now { // its time came while the session ran
 			ch.nextSync = s.nextInterval(ch.link.peer)
@@ -436,8 +530,8 @@ func (s *Syncer) wakeChannel(ch *channel) {
 	}
 	ch.nextSync = s.nextInterval(ch.link.peer)
 	ch.lastSync = s.now
-	if st := s.strategyFor(ch.link, ""); st != nil {
-		s.open(ch, st, 0, false)
+	if st := s.strategyFor(ch.link, "", nil); st != nil {
+		s.open(ch, st, 0, nil, false)
 	}
 }
 

@@ -125,7 +125,7 @@ type Host interface {
 
 // A View is a pinned set that must be closed.
 type View interface {
-	reconcile.View
+	reconcile.SplitView
 	Summary() codec.ID
 	Close()
 }
@@ -139,8 +139,11 @@ type Syncer struct {
 	links  []*link // by number
 	peers  []*peer // by key
 	spaces []*space
-	batch  batchCache
-	body   []byte // scratch of the frame being filled
+
+	debtOfStrangers int64
+
+	batch batchCache
+	body  []byte // scratch of the frame being filled
 
 	// Most steps are a frame that concerns only the link it came on: the other
 	// links then have nothing to say, and their wakes stay what they were.
@@ -163,6 +166,7 @@ type space struct {
 	channels []*channel // by link number
 	wanted   map[uint64]*wanted
 	fresh    uint64 // records that have come since rateAt
+	news     uint64 // records that have come at all
 	rateAt   int64
 	probe    int        // trailing zeros of short ids that may prune
 	waiting  []deadline // for announced records to come by themselves
@@ -269,6 +273,7 @@ func (s *Syncer) Publish(rec *codec.Record, short uint64, from uint64, urgent bo
 	}
 	s.many = true
 	sp.fresh++
+	sp.news++
 	if w := sp.wanted[short]; w != nil {
 		delete(sp.wanted, short)
 		if w.hole {

@@ -128,7 +128,7 @@ class Outcome(IntEnum):
     SUPERSEDED = 3
     TIMED_OUT = 4
     LINK_DOWN = 5
-    #: the peer does not know the strategy
+    #: the peer does not know the strategy, or parts of spaces
     UNSUPPORTED = 6
     #: unknown or forbidden space: both answer alike
     NOT_ALLOWED = 7
@@ -137,7 +137,7 @@ class Outcome(IntEnum):
     #: a hint was exhausted but the summaries differ
     UNCONFIRMED = 9
     PAUSED = 10
-    #: the peer has too many sessions open
+    #: the peer has too many sessions open, or has worked enough for this node
     BUSY = 11
 
 
@@ -187,6 +187,7 @@ class EventKind(IntEnum):
     EXPORT = 25
     IMPORT = 26
     ASK = 27
+    SYNC_PART = 28
 
 
 class MessageKind(IntEnum):
@@ -207,6 +208,7 @@ class MessageKind(IntEnum):
     SERVICE = 11
     #: MessageKind.CREDENTIAL is answered by nothing: unknown and forbidden look alike.
     CREDENTIAL = 12
+    OPEN_PART = 13
 
 
 class RankCommandKind(IntEnum):
@@ -338,6 +340,34 @@ class PutEntry(Value):
     @classmethod
     def _unpack(cls, f: _list[Any]) -> PutEntry:
         return cls(read_key(f[0]), f[1], f[2], tuple(f[3]), tuple(f[4]))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Part(Value):
+    """A Part of a space is the records that have a key below Prefix and a time in a window,
+    which is their author's claim. Both sides hold a part each: a register whose newer version
+    lies outside is sent in its older one and refused as such.
+    """
+
+    #: empty: every key
+    prefix: Key = ()
+    #: ms since 1970, 0 to 2^48-1
+    since: int = 0
+    #: ms, not included, above Since; 0 for no end
+    until: int = 0
+    _types: ClassVar[tuple[type, ...]] = (_list, _int, _int)
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+        ("prefix", "prefix", cbor.show_key),
+        ("since", "since", _str),
+        ("until", "until", _str),
+    )
+
+    def _pack(self) -> _list[Any]:
+        return [pack_key(self.prefix), self.since, self.until]
+
+    @classmethod
+    def _unpack(cls, f: _list[Any]) -> Part:
+        return cls(read_key(f[0]), f[1], f[2])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -1217,6 +1247,37 @@ class Ask(Event):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class SyncPart(Event):
+    """SyncPart reconciles a part of a space with a peer at once, and leaves the rest alone.
+    Answered by SyncEnded with the same Req: unsupported where the strategy or the peer can
+    only do whole spaces. It says nothing of the whole space, so that Status stays as it was.
+    """
+
+    req: int = 0
+    peer: bytes = _bytes(32)
+    space: bytes = _bytes(32)
+    #: empty for the node's first that can do it
+    strategy: str = ""
+    part: Part = Part()
+    KIND: ClassVar[EventKind] = EventKind.SYNC_PART
+    _types: ClassVar[tuple[type, ...]] = (_int, _bytes, _bytes, _str, _list)
+    _shown: ClassVar[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+        ("req", "req", _str),
+        ("peer", "peer", cbor.show_id),
+        ("space", "space", cbor.show_id),
+        ("strategy", "strategy", cbor.show_text),
+        ("part", "part", cbor.show_value),
+    )
+
+    def _pack(self) -> _list[Any]:
+        return [self.req, self.peer, self.space, self.strategy, self.part._pack()]
+
+    @classmethod
+    def _unpack(cls, f: _list[Any]) -> SyncPart:
+        return cls(f[0], f[1], f[2], f[3], Part._read(f[4]))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Send(Effect):
     """Send carries a frame to the other end of a link. The host may lose it, but not change its
     bytes: the node may have to send them again.
@@ -1416,7 +1477,7 @@ class PeerFault(Effect):
 class SyncEnded(Effect):
     """SyncEnded reports the end of a session that this node started."""
 
-    #: of SyncNow, 0 for a session the node started by itself
+    #: of SyncNow or SyncPart, 0 for a session the node started by itself
     req: int = 0
     peer: bytes = _bytes(32)
     space: bytes = _bytes(32)
@@ -2365,6 +2426,7 @@ EVENTS: dict[int, type[Event]] = {
     25: Export,
     26: Import,
     27: Ask,
+    28: SyncPart,
 }
 
 

@@ -250,7 +250,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag, default=default, metavar="A,B", help=f"{text} (default: {default})")
 
     parser.add_argument(
-        "--strategies", metavar="A,B", help="what to compare (default: everything but full)"
+        "--strategies", metavar="A,B", help="what to compare (default: all but full, salted)"
     )
     names("--workloads", "uniform,updates", "how the sets differ")
     names("--networks", "wan", "what the link is like")
@@ -633,7 +633,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     if options.list:
         return _list_choices(comparison.choices())
-    known = [name for name in comparison.strategies() if name != "full"]
+    known = [name for name in comparison.strategies() if name not in ("full", "salted")]
     table = comparison.compare(
         _names(options.strategies) or known,
         ["records"] if options.own else _names(options.workloads),

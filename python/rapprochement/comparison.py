@@ -103,8 +103,8 @@ def compare(
         for workload in workloads
         for d in ([0] if workload in ("equal", "empty") else differ)
         for network in networks
-        for strategy in strategies
         for seed in seeds
+        for strategy in strategies  # innermost: the bench keeps the difference
     ]
     with Handle("compare", cbor2.dumps(_own(own))) as bench:
         rows = [_flat(_measure(bench, case)) for case in _watched(cases, progress)]

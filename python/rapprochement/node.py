@@ -295,12 +295,32 @@ class Node(Closing):
         req = self._request()
         return self._done(wire.SetInterval(req, peer, interval_ns), req)
 
-    def sync_now(self, peer: bytes, space: SpaceLike, strategy: str = "") -> int:
+    def sync_now(
+        self,
+        peer: bytes,
+        space: SpaceLike,
+        strategy: str = "",
+        *,
+        prefix: KeyLike = (),
+        since: int = 0,
+        until: int = 0,
+    ) -> int:
         """Reconciles a space with a peer at once. Returns the number of the request: the
         `SyncEnded` effect that bears it as ``req`` comes from a later step, or is in
-        `pending` where the session ended at once."""
+        `pending` where the session ended at once.
+
+        ``prefix``, ``since`` and ``until`` choose a part: the records whose keys begin with
+        the prefix and whose times, as their authors claim them, are from ``since`` up to but
+        not including ``until``, milliseconds since 1970, 0 for no bound. The session
+        leaves all others alone, and `status` as it was. Only ``rbsr`` and ``full`` can do
+        it (`Outcome.UNSUPPORTED`, of older peers too): without a name, the first of
+        the node's strategies that can. Raises `BadEventError` for a window without time."""
         req = self._request()
-        self.pending += self.step(wire.SyncNow(req, peer, _id(space), strategy))
+        part = wire.Part(key_of(prefix), since, until)
+        event: Event = wire.SyncNow(req, peer, _id(space), strategy)
+        if part != wire.Part():
+            event = wire.SyncPart(req, peer, _id(space), strategy, part)
+        self.pending += self.step(event)
         return req
 
     def status(self) -> wire.Status:

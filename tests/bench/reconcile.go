@@ -22,6 +22,7 @@ var reconcilerMeasurements = []measurement{
 	{"session_warm_us", rbsrSession},
 	{"adversary_cost", rbsrAdversary},
 	{"adversary_cost", adversaryCost},
+	{"adversary_cost", groundCost},
 	{"prolly", benchProlly},
 	{"sync_bytes_ratio", syncRatio},
 	{"auto_ratio", autoRatio},
@@ -100,6 +101,19 @@ func (s *warmSet) Items(fn func(item *reconcile.Item) bool) {
 
 func (s *warmSet) Kept(reconcile.Strategy) reconcile.Pinned { return s.pinned }
 
+// pin and unpin enclose a session. Some strategies keep nothing.
+func (s *warmSet) pin() {
+	if s.kept != nil {
+		s.pinned = s.kept.Pin()
+	}
+}
+
+func (s *warmSet) unpin() {
+	if s.kept != nil {
+		s.pinned.Close()
+	}
+}
+
 // A warmSession is what one session of two warm sets took.
 type warmSession struct {
 	micros        float64 // of both sides, pinning and payloads included
@@ -108,14 +122,18 @@ type warmSession struct {
 	answered      int     // given by the responder by itself
 }
 
+// sessionSalt is any number that nobody knew before.
+const sessionSalt = 0x243f6a8885a308d3
+
 // session runs a session as the syncer does, but for the records.
 func session(initiator, responder *warmSet) (warmSession, error) {
 	var cost warmSession
 	var fromA, fromB reconcile.Out
 	watch := start()
-	initiator.pinned, responder.pinned = initiator.kept.Pin(), responder.kept.Pin()
-	a := initiator.strategy.Open(initiator, reconcile.Peer{Count: responder.Count()}, &fromA)
-	b := responder.strategy.Accept(responder, reconcile.Peer{Count: initiator.Count()}, &fromB)
+	initiator.pin()
+	responder.pin()
+	a := initiator.strategy.Open(initiator, reconcile.Peer{Count: responder.Count(), Salt: sessionSalt}, &fromA)
+	b := responder.strategy.Accept(responder, reconcile.Peer{Count: initiator.Count(), Salt: sessionSalt}, &fromB)
 	cost.rounds = 1
 	deliver := func(from *reconcile.Out, to reconcile.Session, out *reconcile.Out) error {
 		payloads := from.Payloads
@@ -144,8 +162,8 @@ func session(initiator, responder *warmSet) (warmSession, error) {
 			return cost, err
 		}
 	}
-	initiator.pinned.Close()
-	responder.pinned.Close()
+	initiator.unpin()
+	responder.unpin()
 	_, cpu := watch.stop()
 	cost.micros = float64(cpu.Nanoseconds()) / 1e3
 	cost.given, cost.wanted, cost.answered = len(fromA.Give), len(fromA.Want), len(fromB.Give)

@@ -165,6 +165,42 @@ def test_peers_are_kept_and_synced(node, other, clock):
     assert any(isinstance(e, rap.HangUp) for e in node.pending)
 
 
+def test_a_part_is_synced_and_the_rest_left_alone(clock):
+    calm = {"strategies": ["riblt", "rbsr"], "interval_ns": 10**15, "idle_ns": -1}
+    with rap.Node(clock=clock, **calm) as node, rap.Node(clock=clock, **calm) as other:
+        wire = Wire(clock, node, other)
+        space = node.create_space("notes")
+        other.join(space.genesis)
+        wire.run()
+        for one, peer in ((node, other.peer), (other, node.peer)):
+            one.pause_peer(peer)  # nothing is pushed
+        for second in range(4):
+            clock.ns = START + (second + 10) * 10**9
+            node.put(space, {("day", "a", str(second)): b"v", ("day", "b", str(second)): b"v"})
+        for one, peer in ((node, other.peer), (other, node.peer)):
+            one.step([rap.PausePeer(0, peer, False), rap.SetInterval(0, peer, 10**15)])
+
+        def sync(**part) -> rap.SyncEnded:
+            req = node.sync_now(other.peer, space, **part)
+            (ended,) = [e for _, e in wire.run() if isinstance(e, rap.SyncEnded) and e.req == req]
+            return ended
+
+        def held() -> set[str]:
+            return {"/".join(map(bytes.decode, e.key[1:])) for e in other.scan(space).entries}
+
+        first = node.get(space, ("day", "a", "0")).entries[0].time >> 16
+        ended = sync(prefix="day/a", since=first + 1000, until=first + 3000)
+        assert (ended.outcome, ended.strategy, ended.sent) == (rap.Outcome.FINISHED, "rbsr", 2)
+        assert ended.bytes_in > 0 and ended.rounds > 0 and held() == {"a/1", "a/2"}
+        assert sync(until=first + 1000).sent == 2 and held() == {"a/1", "a/2", "a/0", "b/0"}
+        assert sync(prefix="day/b").sent == 3 and "a/3" not in held()
+        assert sync(prefix="day/b", strategy="riblt").outcome == rap.Outcome.UNSUPPORTED
+        assert not [p for p in node.status().peers if p.peer_count]  # the whole was not compared
+        assert sync().sent == 1 and len(held()) == 8
+        with pytest.raises(BadEventError, match="nothing is in it"):
+            node.sync_now(other.peer, space, since=7, until=7)
+
+
 def test_members_write_by_grant(node, other, clock):
     wire = Wire(clock, node, other)
     space = node.create_space("club", write=rap.WritePolicy.MEMBERS)

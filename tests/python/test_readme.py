@@ -185,4 +185,5 @@ def test_every_message_is_described():
 
     formats = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     for kind in MessageKind:
-        assert f"| {int(kind)} {kind.name.capitalize()} |" in formats
+        name = kind.name.title().replace("_", "")
+        assert f"| {int(kind)} {name} |" in formats

@@ -22,16 +22,28 @@ func (Strategy) Name() string { return reconcile.FullName }
 // NewKept implements reconcile.Strategy: there is nothing to keep.
 func (Strategy) NewKept(reconcile.View) reconcile.Kept { return nil }
 
-// Open implements reconcile.Strategy.
-func (Strategy) Open(view reconcile.View, peer reconcile.Peer, _ *reconcile.Out) reconcile.Session {
-	return &initiator{view: view, left: peer.Count}
+// A set is what is compared: a view, or a part of one.
+type set interface {
+	Count() uint64
+	Salt() *codec.Salt
+	Each(fn func(short uint64, id *codec.ID) bool)
 }
 
-// Accept implements reconcile.Strategy: the ids, sorted, in payloads of whole
-// ids. An empty set is one empty payload.
+// Open implements reconcile.Strategy.
+func (Strategy) Open(view reconcile.View, peer reconcile.Peer, _ *reconcile.Out) reconcile.Session {
+	return &initiator{set: view, left: peer.Count}
+}
+
+// Accept implements reconcile.Strategy.
 func (Strategy) Accept(view reconcile.View, _ reconcile.Peer, out *reconcile.Out) reconcile.Session {
-	ids := make([]codec.ID, 0, view.Count())
-	view.Each(func(_ uint64, id *codec.ID) bool {
+	return accept(view, out)
+}
+
+// accept sends the ids, sorted, in payloads of whole ids. An empty set is one
+// empty payload.
+func accept(s set, out *reconcile.Out) reconcile.Session {
+	ids := make([]codec.ID, 0, s.Count())
+	s.Each(func(_ uint64, id *codec.ID) bool {
 		ids = append(ids, *id)
 		return true
 	})
@@ -57,7 +69,7 @@ func (responder) Receive([]byte, *reconcile.Out) error {
 }
 
 type initiator struct {
-	view    reconcile.View
+	set     set
 	left    uint64 // ids still to come
 	started bool
 	last    codec.ID
@@ -96,8 +108,8 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 // finish compares the two sets by full ids, so that equal short ids cannot hide
 // a difference.
 func (s *initiator) finish(out *reconcile.Out) {
-	salt := s.view.Salt()
-	s.view.Each(func(short uint64, id *codec.ID) bool {
+	salt := s.set.Salt()
+	s.set.Each(func(short uint64, id *codec.ID) bool {
 		if _, ok := s.theirs[*id]; ok {
 			delete(s.theirs, *id)
 		} else {

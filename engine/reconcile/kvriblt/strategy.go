@@ -54,6 +54,9 @@ const (
 	// sumsOnly is the estimate up to which power sums are sent alone: they suffice
 	// for differences of seven.
 	sumsOnly = 5
+	// stalledMin and four times the cells that were sent for the estimate are more
+	// than any difference needs that nobody has chosen the keys of.
+	stalledMin = 512
 	// moreMin is the fewest cells that are worth another round trip.
 	moreMin = 24
 )
@@ -243,7 +246,8 @@ func (s *initiator) sums(body []byte, out *reconcile.Out) error {
 	if err != nil {
 		return refuse("sums: %v", err)
 	}
-	s.begun, s.expect, s.most = true, int(end), min(cellsMax(count), s.set.most())
+	s.begun, s.expect = true, int(end)
+	s.most = min(cellsMax(count), s.set.most(), stalledMin+4*s.expect)
 	s.decoder.Reset(uint64(s.set.sums[1])<<32 | uint64(s.set.sums[2]))
 	s.decoder.expect(s.expect)
 	s.decoder.Sums(&remote, &s.set.sums)

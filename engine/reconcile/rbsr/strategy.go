@@ -47,6 +47,39 @@ func (Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcile.
 	return AcceptOn(view, Set(view), peer, out)
 }
 
+// Part implements reconcile.Splitter. A window of time is cut out of the tree that
+// is kept; for a key prefix a tree is made of the records below it.
+func (Strategy) Part(view reconcile.SplitView, part *codec.Part) reconcile.Part {
+	p := portion{view: view}
+	if len(part.Prefix) == 0 {
+		from, to := part.Window()
+		p.set = Set(view).Between(uint64(from), uint64(to))
+		return p
+	}
+	var entries []Entry
+	p.read = reconcile.EachIn(view, part, func(item *reconcile.Item) { entries = append(entries, entryOf(item)) })
+	p.set = Build(view.Salt(), entries).Pin()
+	return p
+}
+
+// A portion is a part of a view's set.
+type portion struct {
+	view reconcile.View
+	set  *Snapshot
+	read int
+}
+
+func (p portion) Count() uint64 { return uint64(p.set.Len()) }
+func (p portion) Read() int     { return p.read }
+
+func (p portion) Open(reconcile.Peer, *reconcile.Out) reconcile.Session {
+	return OpenOn(p.view, p.set)
+}
+
+func (p portion) Accept(peer reconcile.Peer, out *reconcile.Out) reconcile.Session {
+	return AcceptOn(p.view, p.set, peer, out)
+}
+
 // Compatible is protocol V1 as a strategy: each payload is one message, the frame
 // limit is a payload's. Records of one time and id order are those of Strategy;
 // the timestamps are whole hybrid clocks.

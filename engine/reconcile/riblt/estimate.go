@@ -88,6 +88,17 @@ func (d *Decoder) Want() int {
 	return min(need, d.opt.MaxCells-d.received)
 }
 
+// Stalled reports that more cells have come than the estimated difference can
+// need: four times as many as usual, which chance does not bring about. Somebody
+// has chosen records that share their cells, or the cells are made up.
+func (d *Decoder) Stalled() bool {
+	return !d.Done() && d.received > stalledMin &&
+		d.received > stalledMin+4*d.opt.Mapping.CellsFor(len(d.list)+d.Remaining())
+}
+
+// stalledMin is how many cells are cheap enough to go on in any case.
+const stalledMin = 512
+
 // CellsFor returns how many cells d differences usually take, at least 1: enough
 // in about three of four sessions from d = 100 on. It is 1.35·d + 1.5·√d for
 // Regular and, with a tail, d + 1.6·d^(2/3) for Irregular.

@@ -173,12 +173,19 @@ func (p *pinned) detach() {
 
 func checkSalt(salt *codec.Salt) uint64 { return binary.LittleEndian.Uint64(salt[8:]) }
 
+// symbolsOf are the symbols of a view's set.
+func symbolsOf(view reconcile.View) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		view.Each(func(short uint64, _ *codec.ID) bool { return yield(short) })
+	}
+}
+
 // NewKept implements reconcile.Strategy.
 func (Strategy) NewKept(view reconcile.View) reconcile.Kept {
 	m := min(max(int(view.Count()/64), keptCellsMin), keptCellsMax)
 	tail := make(pinsketch.Sketch, tailSums)
 	s, err := Build(mapping, checkSalt(view.Salt()), m, func(yield func(uint64) bool) {
-		view.Each(func(short uint64, _ *codec.ID) bool {
+		symbolsOf(view)(func(short uint64) bool {
 			tail.Toggle(short)
 			return yield(short)
 		})

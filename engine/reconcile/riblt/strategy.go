@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/intersubjective/rapprochement/codec"
 	"github.com/intersubjective/rapprochement/engine/reconcile"
 	"github.com/intersubjective/rapprochement/engine/reconcile/riblt/pinsketch"
 )
@@ -38,22 +37,29 @@ func (Strategy) Name() string { return "riblt" }
 // A local is a side's own set.
 type local struct {
 	view reconcile.View
+	salt uint64 // of the checksums
 	*pinned
 }
 
-func open(view reconcile.View) local { return local{view, view.Kept(Strategy{}).(*pinned)} }
+func open(view reconcile.View) local {
+	return local{view, checkSalt(view.Salt()), view.Kept(Strategy{}).(*pinned)}
+}
 
 func (l local) run(lo, hi int) ([]Cell, error) {
-	return l.cells(func(yield func(uint64) bool) {
-		l.view.Each(func(short uint64, _ *codec.ID) bool { return yield(short) })
-	}, lo, hi)
+	return l.cells(symbolsOf(l.view), lo, hi)
 }
 
 // Accept implements reconcile.Strategy.
 func (Strategy) Accept(view reconcile.View, peer reconcile.Peer, out *reconcile.Out) reconcile.Session {
-	r := &responder{local: open(view), coding: coding(int(min(view.Count(), MaxItems+1)))}
+	return accept(open(view), peer, MaxCells, out)
+}
+
+// accept starts the responder's side, which sends at most so many cells.
+func accept(own local, peer reconcile.Peer, most int, out *reconcile.Out) reconcile.Session {
+	count := own.view.Count()
+	r := &responder{local: own, coding: coding(int(min(count, MaxItems+1))), most: most}
 	// The counts bound the difference from below.
-	d := int(max(view.Count(), peer.Count) - min(view.Count(), peer.Count))
+	d := int(max(count, peer.Count) - min(count, peer.Count))
 	r.send(min(max(firstCells, mapping.CellsFor(min(d, burstCells))), burstCells), out)
 	return r
 }
@@ -69,17 +75,19 @@ type responder struct {
 	local
 	coding Coding
 	sent   int
+	most   int
 }
 
 // cellsPerPayload keeps the longest coding of a run below a payload's limit.
 const cellsPerPayload = (reconcile.PayloadMax - 32 - 8*tailSums) / (8 + ShortCheck + 10)
 
 func (r *responder) send(n int, out *reconcile.Out) {
-	if r.coding.Validate() != nil {
+	n = min(n, r.most-r.sent)
+	if r.coding.Validate() != nil || n <= 0 {
 		out.Fallback = true
 		return
 	}
-	for n = min(n, MaxCells-r.sent); n > 0; {
+	for n > 0 {
 		hi := r.sent + min(n, cellsPerPayload)
 		run, err := r.run(r.sent, hi)
 		if err != nil {
@@ -115,10 +123,15 @@ func grant(sent int) int { return 4*sent + 4096 }
 
 // Open implements reconcile.Strategy.
 func (Strategy) Open(view reconcile.View, _ reconcile.Peer, out *reconcile.Out) reconcile.Session {
-	s := &initiator{local: open(view), limit: int(min(4*view.Count()+4096, MaxCells)), items: -1}
+	return initiate(open(view), MaxCells, out)
+}
+
+// initiate starts the initiator's side, which takes at most so many cells.
+func initiate(own local, most int, out *reconcile.Out) reconcile.Session {
+	s := &initiator{local: own, limit: int(min(4*own.view.Count()+4096, uint64(most))), most: most, items: -1}
 	d, err := NewDecoder(Options{
-		Mapping: mapping, Salt: checkSalt(view.Salt()), CheckBytes: ShortCheck, MaxCells: MaxCells,
-		Secret: binary.LittleEndian.Uint64(view.Salt()[:]),
+		Mapping: mapping, Salt: own.salt, CheckBytes: ShortCheck, MaxCells: most,
+		Secret: binary.LittleEndian.Uint64(own.view.Salt()[:]),
 	}, s.run)
 	if err != nil {
 		out.Fallback = true
@@ -131,6 +144,7 @@ func (Strategy) Open(view reconcile.View, _ reconcile.Peer, out *reconcile.Out) 
 type initiator struct {
 	local
 	decoder *Decoder
+	most    int    // cells that the decoder takes
 	limit   int    // cells after which full is cheaper
 	items   int    // the responder's set, −1 before its first payload
 	expect  int    // cells asked for
@@ -154,10 +168,10 @@ func (s *initiator) Receive(payload []byte, out *reconcile.Out) error {
 	switch got := s.decoder.Received(); {
 	case done:
 		s.decide(out)
-	case s.decoder.Inconsistent() || got >= s.limit:
+	case s.decoder.Inconsistent() || s.decoder.Stalled() || got >= s.limit:
 		out.Fallback = true
 	case got >= s.expect:
-		want := min(max(s.decoder.Want(), 8), grant(got), MaxCells-got)
+		want := min(max(s.decoder.Want(), 8), grant(got), s.most-got)
 		s.expect = got + want
 		out.Payloads = append(out.Payloads, binary.AppendUvarint(nil, uint64(want)))
 	}
@@ -181,13 +195,13 @@ func (s *initiator) parse(payload []byte) (run []Cell, tail pinsketch.Sketch, er
 	items, lo, count := int(head[0]), int(head[1]), int(head[2])
 	if s.items < 0 {
 		s.items = items
-		s.limit = min(s.limit+4*items, MaxCells)
+		s.limit = min(s.limit+4*items, s.most)
 	}
-	if items != s.items || lo != s.decoder.Received() || count == 0 || lo+count > MaxCells {
+	if items != s.items || lo != s.decoder.Received() || count == 0 || lo+count > s.most {
 		return nil, nil, fmt.Errorf("cells %d+%d of a set of %d, expected cell %d of a set of %d", lo, count, items, s.decoder.Received(), s.items)
 	}
 	if lo == 0 {
-		tail = make(pinsketch.Sketch, tailSums)
+		tail = make(pinsketch.Sketch, len(s.tail))
 		var ok bool
 		if payload, ok = tail.Read(payload); !ok {
 			return nil, nil, ErrTruncated

@@ -14,10 +14,13 @@ import (
 )
 
 // A Bench runs cases. It keeps the records that both sides hold from one case to
-// the next, as making a million of them takes longer than reconciling them.
+// the next, and those in which they differ, as making and signing them takes longer
+// than reconciling them.
 type Bench struct {
 	own      *own
 	base     *base
+	made     *difference // of the case below, nil for none
+	of       Case        // without strategy and network
 	canceled atomic.Bool
 }
 
@@ -152,10 +155,20 @@ func (b *Bench) prepare(c *Case) (*difference, error) {
 		n = 0
 	}
 	if b.base == nil || b.base.n != n || b.base.own {
+		b.made = nil
 		if b.base, err = newBase(n); err != nil {
 			return nil, err
 		}
 	}
+	of := Case{Workload: c.Workload, Records: c.Records, Differ: c.Differ, Seed: c.Seed}
+	if b.made == nil || b.of != of {
+		b.of, b.made = of, b.differ(w, c)
+	}
+	return b.made, nil
+}
+
+// differ makes the difference of a case.
+func (b *Bench) differ(w *Workload, c *Case) *difference {
 	var m maker
 	m.resume(b.base.maker, c.Seed)
 	m.old = b.base.records
@@ -169,7 +182,7 @@ func (b *Bench) prepare(c *Case) (*difference, error) {
 		w.differ(&m, c.Differ)
 	}
 	d.parts = m.parts
-	return d, nil
+	return d
 }
 
 // A base is a set that many cases share.

@@ -65,19 +65,22 @@ func TestEveryCaseConverges(t *testing.T) {
 // differ.
 func TestSameCaseSameRow(t *testing.T) {
 	c := Case{"riblt", "updates", "lossy", 500, 100, 7}
-	simulated := func(b *Bench) Row {
+	simulated := func(b *Bench, c Case) Row {
 		r := *run(t, b, c)
 		r.InitiatorNs, r.ResponderNs, r.ColdNs, r.KeptBytes = 0, 0, 0, 0
 		return r
 	}
 	b := newBench(t)
-	first := simulated(b)
+	first := simulated(b, c)
 	run(t, b, Case{"full", "empty", "lan", 100, 0, 1}) // leaves nothing behind
-	if again := simulated(b); again != first {
+	if again := simulated(b, c); again != first {
 		t.Errorf("%+v\n%+v", first, again)
 	}
-	if fresh := simulated(newBench(t)); fresh != first {
-		t.Errorf("%+v\n%+v", first, fresh)
+	for _, next := range []Case{c, {"full", "updates", "lan", 500, 100, 7}, {"full", "updates", "lan", 500, 100, 8}, {"full", "recent", "lan", 500, 100, 8}, {"full", "recent", "lan", 500, 99, 8}} {
+		got, fresh := simulated(b, next), simulated(newBench(t), next) // what is kept does not show
+		if got != fresh {
+			t.Errorf("%+v\n%+v", got, fresh)
+		}
 	}
 }
 
@@ -117,9 +120,10 @@ func TestOwnRecords(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	run(t, b, Case{"riblt", "uniform", "wan", 50, 5, 1})
+	run(t, b, Case{"full", "updates", "wan", 50, 20, 1})
 	run(t, b, Case{"riblt", "records", "wan", 0, 0, 1})
-	for name, c := range map[string]Case{ // unordered: each is checked alone
+	run(t, b, Case{"full", "updates", "wan", 50, 20, 1}) // of a new base, whose old versions are signed anew
+	for name, c := range map[string]Case{                // unordered: each is checked alone
 		"fewer":         {"riblt", "records", "wan", 0, n, 1},
 		"needs records": {"riblt", "records", "wan", 0, 1, 1},
 	} {

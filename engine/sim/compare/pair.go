@@ -105,9 +105,10 @@ func (p *pair) step(s *side, ev codec.Event) {
 		return
 	}
 	if s.node.Counters().Sessions > before.Sessions && s.began == 0 {
+		if p.sides[1-s.index].began == 0 { // the first session of the meeting
+			p.sides[1-s.index].opened, s.opened = *p.sides[1-s.index].node.Counters(), before
+		}
 		s.began = max(now, 1)
-		p.sides[0].opened, p.sides[1].opened = *p.sides[0].node.Counters(), *p.sides[1].node.Counters()
-		s.opened = before
 	}
 	for _, ef := range effects {
 		p.effect(s, ef)
