@@ -1,20 +1,22 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
 
-const meshPolicy = `
-nodes = 60
+// policyScenario has nodes that begin as a ring: how many, and what the service does.
+const policyScenario = `
+nodes = %d
 seed = 4
-duration = "200s"
+duration = "300s"
 stop = "never"
 [node]
 services = ["rtt"]
 [rtt]
-policy = "mesh"
 publish = "1h"
+%s
 [topology]
 kind = "ring"
 [links]
@@ -22,11 +24,16 @@ latency = "geographic"
 loss = 0.01
 [[workload]]
 count = 1
-[[fault]]
-kind = "crash"
-at = "60s"
-count = 30
 `
+
+func policyWorld(t *testing.T, nodes int, does, faults string) *World {
+	t.Helper()
+	w, err := NewWorld(plan(t, fmt.Sprintf(policyScenario, nodes, does)+faults), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
 
 // degrees counts the connections of every node that is there, by what it reports.
 func degrees(t *testing.T, w *World) (list []int) {
@@ -52,10 +59,7 @@ func TestNodesKeepAMesh(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	w, err := NewWorld(plan(t, meshPolicy), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := policyWorld(t, 60, "policy = \"mesh\"", "[[fault]]\nkind = \"crash\"\nat = \"60s\"\ncount = 30\n")
 	within := func(seconds int64) {
 		t.Helper()
 		w.Run(seconds*1e9, 0)
@@ -78,37 +82,13 @@ func TestNodesKeepAMesh(t *testing.T) {
 	}
 }
 
-const swapPolicy = `
-nodes = 24
-seed = 2
-duration = "300s"
-stop = "never"
-[node]
-services = ["rtt"]
-[rtt]
-policy = "peerswap"
-degree = 4
-round = "2s"
-publish = "1h"
-[topology]
-kind = "ring"
-[links]
-latency = "geographic"
-loss = 0.01
-[[workload]]
-count = 1
-`
-
 // Real nodes that begin as a ring come to four neighbours each, who change all the
 // time, and stay one network.
 func TestNodesSwapPeers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	w, err := NewWorld(plan(t, swapPolicy), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := policyWorld(t, 24, "policy = \"peerswap\"\ndegree = 4\nround = \"2s\"", "")
 	neighbours := func() map[[2]uint32]bool {
 		list := map[[2]uint32]bool{}
 		for i := range w.nodes {
