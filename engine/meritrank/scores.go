@@ -57,7 +57,7 @@ func (g *Graph) Score(node, peer Node) (Score, error) {
 	if !ok {
 		return Score{Node: peer, Error: 1 / float64(e.hits)}, nil
 	}
-	return e.score(ranked{g.net(e, number), peer, number}), nil
+	return e.score(ranked{g.net(e, number), peer, number, 0}), nil
 }
 
 // Hits returns in how many of an ego's walks a node occurs before, and in how many
@@ -78,6 +78,7 @@ type ranked struct {
 	key    uint64 // net hits, shifted and moved so that none is negative
 	node   Node
 	number uint32 // of its record
+	hits   uint32 // of both kinds, where they say all of its error; else 0
 }
 
 const (
@@ -90,13 +91,19 @@ const (
 // and t of each, so the share's variance is Σ(x − share·t)² over the square of all
 // hits.
 func (e *ego) score(item ranked) Score {
-	r := &e.list[item.number]
 	total := float64(e.hits)
-	share := float64(int64(item.key)-netZero) * (1.0 / (1 << netBits)) / total
-	squares, joint := e.moments(item.number)
+	net := float64(int64(item.key)-netZero) * (1.0 / (1 << netBits))
+	share := net / total
+	squares, joint := float64(item.hits), float64(net*float64(e.squares))/total
+	if item.hits == 0 {
+		squares, joint = e.moments(item.number)
+	}
 	spread := squares - float64(2*share*joint) + float64(float64(share*share)*float64(e.squares))
-	return Score{Node: r.node, Value: share, Error: math.Sqrt(max(spread, 1)) / total}
+	return Score{Node: item.node, Value: share, Error: math.Sqrt(max(spread, 1)) / total}
 }
+
+// light reports whether few walks meet a node.
+func (e *ego) light(r *record) bool { return 100*int(r.len) < len(e.walks) }
 
 // momentSample is how many visits the moments look at of a node that has less than
 // one of momentShare of all hits: an error of a few percent in what is itself a
@@ -111,7 +118,7 @@ const (
 func (e *ego) moments(number uint32) (squares, joint float64) {
 	r := &e.list[number]
 	hits := float64(r.plus + r.minus)
-	if 100*int(r.len) < len(e.walks) && number != 0 {
+	if e.light(r) && number != 0 {
 		return hits, float64(int64(r.plus)-int64(r.minus)) * float64(e.squares) / float64(e.hits)
 	}
 	sum, both := int64(0), 0
@@ -169,9 +176,15 @@ type ranking struct{ items, other []ranked }
 func (r *ranking) fill(g *Graph, e *ego) {
 	r.items = slices.Grow(r.items[:0], e.size())
 	for i := range e.list {
-		if node := e.list[i].node; node != vacant {
-			r.items = append(r.items, ranked{g.net(e, uint32(i)), node, uint32(i)})
+		rec := &e.list[i]
+		if rec.node == vacant {
+			continue
 		}
+		item := ranked{g.net(e, uint32(i)), rec.node, uint32(i), 0}
+		if g.cfg.Beta == 0 && i > 0 && e.light(rec) { // most are: no need to look them up again after the sort
+			item.hits = rec.plus + rec.minus
+		}
+		r.items = append(r.items, item)
 	}
 }
 
@@ -196,11 +209,20 @@ func (r *ranking) sort() {
 		return
 	}
 	r.other = slices.Grow(r.other[:0], len(r.items))[:len(r.items)]
-	for shift := 0; shift < 32; shift += digit {
+	first := r.items[0]
+	var keys uint64 // the bits in which keys differ
+	var nodes Node
+	for i := range r.items {
+		keys |= r.items[i].key ^ first.key
+		nodes |= r.items[i].node ^ first.node
+	}
+	for shift := 0; nodes>>shift != 0; shift += digit {
 		r.pass(true, shift)
 	}
 	for shift := 0; shift < 64; shift += digit {
-		r.pass(false, shift)
+		if keys>>shift&(1<<digit-1) != 0 {
+			r.pass(false, shift)
+		}
 	}
 }
 
@@ -213,14 +235,11 @@ func (item *ranked) digit(byNode bool, shift int) uint64 {
 	return key >> (shift & 63) & (1<<digit - 1)
 }
 
-// pass sorts by one digit, unless it is the same everywhere.
+// pass sorts by one digit.
 func (r *ranking) pass(byNode bool, shift int) {
 	var counts [1 << digit]uint32
 	for i := range r.items {
 		counts[r.items[i].digit(byNode, shift)]++
-	}
-	if counts[r.items[0].digit(byNode, shift)] == uint32(len(r.items)) {
-		return
 	}
 	sum := uint32(0)
 	for i, n := range counts {
