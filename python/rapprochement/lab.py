@@ -86,12 +86,13 @@ class Lab(Closing):
         from rich.console import Console
         from rich.progress import track
 
+        console = Console(stderr=True)
         steps = track(
             range(rounds),
             "rounds",
-            console=Console(stderr=True),
+            console=console,
             transient=True,
-            disable=not progress,
+            disable=not (progress and (console.is_terminal or console.is_jupyter)),
         )
         for _ in steps:
             self._states.append(cbor2.loads(self._handle.step(_ROUND)))
