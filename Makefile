@@ -85,9 +85,10 @@ scale: ## let a mesh of NODES nodes converge on RECORDS records; report time and
 determinism: venv lib ## compare audit hashes: SEEDS seeds, cores, builds, stores, emulated arm64, drivers
 	@mkdir -p out/determinism
 	go build -race -o out/determinism/bench-race ./tests/bench
-	go run ./tests/bench determinism -seeds $(SEEDS) -race out/determinism/bench-race
+	go build -o out/determinism/bench ./tests/bench
+	out/determinism/bench determinism -seeds $(SEEDS) -race out/determinism/bench-race
 	tests/determinism/emulated.sh 5 out/determinism
-	$(BIN)/python tests/determinism/drivers.py
+	$(BIN)/python tests/determinism/drivers.py out/determinism/bench $(SEEDS)
 
 soak: SEEDS = 100
 soak: venv lib ## SEEDS random worlds and seeds of scenarios with faults: what has to hold of every run
