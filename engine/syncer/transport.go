@@ -15,7 +15,8 @@ const (
 	ackDelayNs    = 25e6     // and the longest wait for one, below every interactive threshold
 	rtoFirstNs    = 1e9      // before the first measurement (RFC 6298)
 	rtoMinNs      = 50e6     // not below two delayed acknowledgements
-	rtoMaxNs      = 30e9     // a healed partition is noticed within this time
+	rttMaxNs      = 30e9     // a longer one is a stopped host, not a path
+	backoffMaxNs  = 5e9      // a healed partition is noticed within this time, or the path's own time-out
 	windowFirst   = 64 << 10 // bytes in flight before the first acknowledgement
 	windowMin     = 16 << 10
 	windowMax     = 4 << 20
@@ -119,7 +120,7 @@ func (t *transport) rto() int64 {
 	if t.srtt > 0 {
 		rto = max(min(t.srtt+4*t.rttvar+ackDelayNs, t.patience()), rtoMinNs)
 	}
-	return min(rto<<t.backoff, rtoMaxNs)
+	return max(rto, min(rto<<t.backoff, backoffMaxNs))
 }
 
 // lossAfter is how long after its transmission a frame is given up when a later
@@ -132,7 +133,7 @@ func (t *transport) lossAfter() int64 {
 // measured is far longer after a host was stopped, a partition healed or a few
 // acknowledgements were lost, and on a link with little to say it takes long until
 // the mean has forgotten that.
-func (t *transport) patience() int64 { return min(rtoFirstNs+16*t.least, rtoMaxNs) }
+func (t *transport) patience() int64 { return min(rtoFirstNs+16*t.least, rttMaxNs) }
 
 // send registers a new frame of messages and returns its bytes.
 func (t *transport) send(now int64, count int, body []byte, carries []carried) []byte {
@@ -259,7 +260,7 @@ func (t *transport) arrived(now int64, f *sent) {
 
 // measure smooths a round-trip time (RFC 6298).
 func (t *transport) measure(rtt int64) {
-	rtt = min(max(rtt, 1), rtoMaxNs)         // a longer one is a stopped host, not a path
+	rtt = min(max(rtt, 1), rttMaxNs)
 	t.least = min(rtt, t.least+t.least/64+1) // paths change
 	if t.srtt == 0 {
 		t.srtt, t.rttvar, t.least = rtt, rtt/2, rtt

@@ -195,3 +195,20 @@ func TestAStallIsNoPath(t *testing.T) {
 		t.Errorf("a path of 5 s has a time-out of %d ms", tr.rto()/1e6)
 	}
 }
+
+// However often nothing comes back, the next try is not long in coming; a path that
+// takes longer than that is waited for.
+func TestTimeOutsStayShort(t *testing.T) {
+	for _, rtt := range []int64{40e6, 8e9} {
+		tr := newTransport()
+		tr.measure(rtt)
+		tr.send(0, 1, []byte{1}, nil)
+		for range 20 {
+			at := tr.inFlight[0].at
+			tr.resend(at+tr.rto(), func([]byte) {})
+			if waited := tr.inFlight[0].at - at; waited < rtt || waited > max(5e9, 4*rtt) {
+				t.Fatalf("a path of %d ms is tried again after %d ms", rtt/1e6, waited/1e6)
+			}
+		}
+	}
+}
