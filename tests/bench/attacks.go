@@ -40,6 +40,7 @@ var plots = []struct {
 	{"slander", plot("slander", 9, "")},
 	{"collude and slander", plot("collude", 9, "") + plot("slander", 9, "")},
 	{"invent", plot("invent", 3, "")},
+	{"the same three before they invent", plot("invent", 3, `at = "59900ms"`)},
 	{"besiege and collude", plot("besiege", 9, "target = 0") + plot("collude", 9, "") +
 		"[[fault]]\nkind = \"leave\"\nnodes = [0]\nuntil = \"40s\"\n"},
 	{"sybil, parallel", plot("sybil", 9, `region = "parallel"`)},
