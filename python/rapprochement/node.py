@@ -23,7 +23,7 @@ __all__ = ["Node", "Now", "SpaceLike", "put_entries"]
 #: What `Node` takes besides its own arguments; ``engine.Config`` describes them.
 SETTINGS = (
     *("peer", "strategies", "interval_ns", "idle_ns", "timeout_ns", "pull_ns", "announce_ns"),
-    *("dial_ns", "skew_ns", "frame_bytes", "push_all", "services", "no_audit"),
+    *("dial_ns", "skew_ns", "frame_bytes", "push_all", "services", "rtt", "no_audit"),
 )
 
 _NODE_FORMAT, _SPACE_FORMAT, _FORMAT_VERSION = "rapprochement node", "rapprochement space", 1
@@ -82,8 +82,8 @@ class Node(Closing):
     - ``clock``: where time comes from when `step` is not told
     - settings: strategies (list of names), interval_ns, idle_ns, timeout_ns, pull_ns,
       announce_ns, dial_ns, skew_ns, frame_bytes, push_all, services (list of names, see
-      docs/services.md), no_audit, and peer: the public
-      key of a node without ``key``, whose host signs (`Sign`, `Signed`)
+      docs/services.md), rtt (a dict, how that service behaves, same page), no_audit, and
+      peer: the public key of a node without ``key``, whose host signs (`Sign`, `Signed`)
 
     Keys are texts like ``"rtt/a"``, of which each part is a component, or tuples of
     components (texts or bytes). Spaces are ids, or effects that name one.

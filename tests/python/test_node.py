@@ -442,3 +442,16 @@ def test_damaged_node_exports_are_refused(node, tmp_path, changes, reason):
     path.write_bytes(damaged((tmp_path / "whole").read_bytes(), **changes))
     with pytest.raises((ValueError, rap.IdentityError), match=reason):
         rap.Node.import_(path, "pass")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"policy": "nobody"}, 'policy "nobody" is unknown, have .*peerswap'),
+        ({"degree": 1}, "degree 1, want 2 to 256"),
+        ({"rounds": 1}, "rounds"),
+    ],
+)
+def test_settings_of_the_service_rtt_are_checked(settings, says):
+    with pytest.raises(BadConfigError, match=says):
+        rap.Node(services=["rtt"], rtt=settings)
