@@ -20,6 +20,7 @@ from .world import World
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from rich.console import Console
 
 __all__ = ["main"]
@@ -573,8 +574,7 @@ def _sweep(options: argparse.Namespace) -> int:
     ]  # fmt: skip
     table = pd.concat(tables, ignore_index=True)
     if options.csv:
-        table.to_csv(options.csv, index=False)
-        _say(f"written: {options.csv}")
+        _write_rows(table, options.csv)
     _print_sweep(table, ["scenario", *vary])
     failed = 0
     for name, runs in zip(options.scenario, tables):
@@ -613,6 +613,12 @@ _SWEPT = {
 }
 
 
+def _write_rows(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    _say(f"written: {path}")
+
+
 def _print_sweep(runs: Any, by: list[str]) -> None:
     """The medians over the seeds, a row for each combination."""
     from rich import box
@@ -645,8 +651,7 @@ def _compare(options: argparse.Namespace) -> int:
         progress=not options.no_progress,
     )
     if options.csv:
-        table.to_csv(options.csv, index=False)
-        _say(f"written: {options.csv}")
+        _write_rows(table, options.csv)
     if options.out:
         from . import plot_comparison
 

@@ -233,8 +233,8 @@ def test_a_sweep_of_a_field_that_does_not_exist():
 
 def test_the_command_prints_medians_and_names_what_failed(tmp_path, capsys):
     arguments = ["sweep", "first", "--seeds", "1-2", "--no-cache", "--no-progress"]
-    assert cli.main([*arguments, "--csv", str(tmp_path / "runs.csv")]) == cli.CONVERGED
-    assert len(pd.read_csv(tmp_path / "runs.csv")) == 2
+    assert cli.main([*arguments, "--csv", str(tmp_path / "new" / "runs.csv")]) == cli.CONVERGED
+    assert len(pd.read_csv(tmp_path / "new" / "runs.csv")) == 2
     assert cli.main([*arguments, "--set", "duration=2s"]) == cli.NOT_CONVERGED
     said = capsys.readouterr().err
     assert "unfinished: " in said
