@@ -266,6 +266,9 @@ func (t *transport) measure(rtt int64) {
 		t.srtt, t.rttvar, t.least = rtt, rtt/2, rtt
 		return
 	}
+	if rtt > t.patience() {
+		return // a stall, or acknowledgements lost for a while: it says nothing of the path
+	}
 	diff := t.srtt - rtt
 	if diff < 0 {
 		diff = -diff

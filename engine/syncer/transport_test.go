@@ -212,3 +212,18 @@ func TestTimeOutsStayShort(t *testing.T) {
 		}
 	}
 }
+
+// An acknowledgement that a partition held up says nothing of the path.
+func TestStallsAreNoMeasurements(t *testing.T) {
+	tr := newTransport()
+	for range 20 {
+		tr.measure(100e6)
+	}
+	before := tr.rto()
+	for range 5 {
+		tr.measure(12e9)
+	}
+	if tr.rto() != before {
+		t.Errorf("a time-out of %d ms is %d ms after a partition", before/1e6, tr.rto()/1e6)
+	}
+}
