@@ -97,7 +97,7 @@ func Weigh(scores []meritrank.Score, bad func(meritrank.Node) bool, set func(n m
 	for _, e := range scores {
 		switch {
 		case e.Value > 0:
-			set(e.Node, strangerWeight+(1-strangerWeight)*(e.Value/(e.Value+sum/trusted)))
+			set(e.Node, strangerWeight+float64((1-strangerWeight)*(e.Value/(e.Value+sum/trusted))))
 		case e.Value > -2*e.Error:
 			set(e.Node, strangerWeight/2)
 		case bad(e.Node):

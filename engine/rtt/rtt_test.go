@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/intersubjective/rapprochement/codec"
+	"github.com/intersubjective/rapprochement/engine/meritrank"
 	"github.com/intersubjective/rapprochement/engine/overlay"
 	"github.com/intersubjective/rapprochement/engine/service"
 )
@@ -174,4 +175,25 @@ func FuzzMessages(f *testing.F) {
 			t.Fatalf("it is at %v", s.chart.Place())
 		}
 	})
+}
+
+// Who is distrusted by others only is dear, who was found bad as well does not count,
+// and where everybody is distrusted the honest stay ahead.
+func TestWeigh(t *testing.T) {
+	scores := []meritrank.Score{
+		{Node: 1, Value: 0.3, Error: 0.01}, {Node: 2, Value: 0.1, Error: 0.01}, {Node: 3, Value: -0.01, Error: 0.01},
+		{Node: 4, Value: -0.2, Error: 0.01}, {Node: 5, Value: -0.2, Error: 0.01},
+	}
+	weights := func(list []meritrank.Score) map[meritrank.Node]float64 {
+		got := map[meritrank.Node]float64{}
+		Weigh(list, func(n meritrank.Node) bool { return n == 5 }, func(n meritrank.Node, w float64) { got[n] = w })
+		return got
+	}
+	w := weights(scores)
+	if !(1 > w[1] && w[1] > w[2] && w[2] > strangerWeight && strangerWeight > w[3] && w[3] > w[4] && w[4] > w[5]) || w[5] != 0 {
+		t.Errorf("weights %v", w)
+	}
+	if w := weights(scores[3:]); w[4] <= 0 || w[5] != 0 {
+		t.Errorf("nobody is trusted: weights %v", w)
+	}
 }
