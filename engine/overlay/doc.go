@@ -2,8 +2,8 @@
 // measured itself and what others say.
 //
 // An [Estimate] smooths the round trips to one peer. A [Chart] holds what a node
-// knows of the network: its own estimates, the round trips that others claim,
-// and coordinates, from which it predicts the round trip to peers that it has
+// knows of the network: its own estimates, and a [Board] of the round trips and
+// coordinates that others publish, from which it predicts the round trip to peers that it has
 // never spoken to. A [Table] remembers peers. A [Policy] chooses with them: whom to
 // stay connected to, whom to measure next.
 //

@@ -60,7 +60,7 @@ func (n *Nearest) Handle(now int64, ev Event) []Effect {
 // choose has a round and says what is to be done: whoever dialed hangs up.
 func (n *Nearest) choose(now int64) (out []Effect) {
 	keep, probe := n.Round(func(id codec.PeerID) float64 {
-		if p := n.table.Find(id); p != nil && (p.Up || p.DialNs <= now || slices.Contains(n.dialing, id)) {
+		if p := n.table.Find(id); p != nil && (p.Usable(now) || slices.Contains(n.dialing, id)) {
 			return p.Uptime(now)
 		}
 		return 0

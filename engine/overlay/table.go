@@ -162,10 +162,7 @@ func (t *Table) Missed(id codec.PeerID) bool {
 }
 
 // Usable reports whether a peer is connected or may be dialed now.
-func (t *Table) Usable(now int64, id codec.PeerID) bool {
-	p := t.Find(id)
-	return p != nil && (p.Up || p.DialNs <= now)
-}
+func (p *Peer) Usable(now int64) bool { return p.Up || p.DialNs <= now }
 
 // Draw returns up to k different peers at random for which want holds.
 func (t *Table) Draw(rng *rand.Rand, k int, want func(*Peer) bool) []*Peer {

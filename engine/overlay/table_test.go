@@ -76,7 +76,7 @@ func TestUptime(t *testing.T) {
 	table.WentUp(70e9, id(1), "", true)
 	table.WentDown(130e9, id(1), false)
 	p.Dialing(200e9)
-	if table.Usable(199e9, id(1)) || !table.Usable(200e9, id(1)) {
+	if p.Usable(199e9) || !p.Usable(200e9) {
 		t.Error("not to be dialed for a while")
 	}
 	if !table.Missed(id(1)) || p.Downs != 2 || p.Fails != 1 {
