@@ -44,12 +44,13 @@ lib: ## build the shared library into the source tree
 demo: venv lib ## peers in 222 cities, loss, a partition: table and pictures in out/demo, run twice
 	$(BIN)/python -m rapprochement demo --twice --out out/demo
 
-test: check gotest symbols pytest ## everything: format, vet, Go tests, symbols, wheel in an empty venv, Python tests
+test: check gotest symbols pytest ## everything: format, vet, rounding, Go tests, symbols, wheel in an empty venv, Python tests
 
-check: ## gofmt and go vet
+check: ## gofmt, go vet, and no product that arm64 would fuse with a sum
 	@unformatted=$$(gofmt -l $(GO_DIRS)); test -z "$$unformatted" || \
 		{ echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	go vet -tags '$(TAGS)' ./...
+	tests/determinism/fused.sh
 
 gotest: lib ## the Go tests
 	RAP_LIBRARY=$(abspath $(LIBRARY)) go test -tags '$(TAGS)' -timeout $(TIMEOUT) -run '$(TESTS)' $(PKG)

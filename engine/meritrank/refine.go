@@ -264,9 +264,9 @@ func (g *Graph) returns(v Node, part uint32) float64 {
 		}
 		other := g.summed(a.to)
 		if part == 0 {
-			sum += float64(weights[i]/l.all) * (back / other.all)
+			sum += float64(weights[i] / l.all * (back / other.all))
 		} else {
-			sum += float64(weights[i]/l.pos) * (back / other.pos)
+			sum += float64(weights[i] / l.pos * (back / other.pos))
 		}
 	}
 	return float64(float64(g.cfg.Alpha*g.cfg.Alpha) * sum)

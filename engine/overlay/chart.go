@@ -62,7 +62,7 @@ func (b *Board) Chart(self codec.PeerID, rng *rand.Rand) *Chart {
 		panic("overlay: no room on the board for the node itself")
 	}
 	c := &Chart{self: number, board: b}
-	c.place = Coordinate{X: 100*rng.Float64() - 50, Y: 100*rng.Float64() - 50, Height: 5}
+	c.place = Coordinate{X: float64(100*rng.Float64()) - 50, Y: float64(100*rng.Float64()) - 50, Height: 5}
 	return c
 }
 
